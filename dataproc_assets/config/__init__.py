@@ -1,0 +1,1 @@
+"""The configuration: pydantic models of `conf/` and the only reader of YAML."""
