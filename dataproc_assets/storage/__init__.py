@@ -1,0 +1,1 @@
+"""Where everything lies: object store, addresses, layout, stage tables, units and ledger."""

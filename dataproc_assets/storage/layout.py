@@ -1,0 +1,61 @@
+"""Every path below the storage root is built here."""
+
+LEDGERS = ("identity", "quarantine", "takedown")
+
+
+def stage_path(stage: str, partition: str | None) -> str:
+    """The folder of a stage table: `stages/merged/pixiv_merged.parquet`."""
+    name = f"{partition}_{stage}" if partition else stage
+    return f"stages/{stage}/{name}.parquet"
+
+
+def todo_path(source: str) -> str:
+    """The folder of a source's unit files, `{unit}.todo.parquet`."""
+    return f"units/todo/{source}"
+
+
+def parts_path(metric: str, fingerprint: str, source: str) -> str:
+    """The folder of a metric's parts for one source and one fingerprint."""
+    return f"units/metrics/{metric}/{fingerprint}/{source}"
+
+
+def part_path(metric: str, fingerprint: str, source: str, unit: str) -> str:
+    """A metric part: `…/{unit}.{metric}.parquet`; its `.json` beside it is the done mark."""
+    return f"{parts_path(metric, fingerprint, source)}/{unit}.{metric}.parquet"
+
+
+def latent_parts_path(fingerprint: str) -> str:
+    """The folder of the latent parts of one VAE and one version of the code."""
+    return f"units/latents/{fingerprint}"
+
+
+def latent_part_path(fingerprint: str, unit: str) -> str:
+    """A latent part: `…/{unit}.latents.parquet`; its `.json` beside it is the done mark."""
+    return f"{latent_parts_path(fingerprint)}/{unit}.latents.parquet"
+
+
+def done_path(part: str) -> str:
+    """The done mark of a part: its statistics, written after it."""
+    return f"{part.removesuffix('.parquet')}.json"
+
+
+def release_path(name: str) -> str:
+    """The folder of a release."""
+    return f"releases/{name}"
+
+
+def latents_path(name: str) -> str:
+    """The folder of a release's latents."""
+    return f"latents/{name}"
+
+
+def gallery_path() -> str:
+    """The folder of the gallery's pages and pictures."""
+    return "gallery"
+
+
+def ledger_path(ledger: str) -> str:
+    """The folder of an append-only ledger, one of LEDGERS."""
+    if ledger not in LEDGERS:
+        raise ValueError(f"no ledger named {ledger!r}; there are {', '.join(LEDGERS)}")
+    return f"ledger/{ledger}"

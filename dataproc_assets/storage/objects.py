@@ -1,0 +1,129 @@
+"""A folder or an S3 prefix behind one interface."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import obstore
+import polars as pl
+import pyarrow as pa
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore as ObstoreStore
+
+LISTING_SCHEMA = pl.Schema(
+    {
+        "path": pl.String,
+        "size": pl.Int64,
+        "modified": pl.Datetime("us", "UTC"),
+        "version": pl.String,
+    }
+)
+
+
+class ObjectStore:
+    """Objects below one URL: a folder's path or `s3://bucket/prefix`.
+
+    Paths are relative to the URL, with `/` between their parts; `..` is refused by the store.
+    Every write is atomic: an object is there whole or not at all.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/") or "/"
+        self.is_s3 = url.startswith("s3://")
+        if self.is_s3:
+            bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
+            store = S3Store(bucket, prefix=prefix or None)
+        else:
+            self.url = str(Path(self.url).expanduser().absolute())
+            store = LocalStore(self.url, mkdir=True)
+        self._store = cast("ObstoreStore", store)
+
+    def get(self, path: str) -> bytes:
+        """The object's bytes. Raises FileNotFoundError."""
+        return bytes(obstore.get(self._store, path).bytes())
+
+    def get_range(self, path: str, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`. Raises FileNotFoundError, EOFError where it is shorter."""
+        data = bytes(obstore.get_range(self._store, path, start=offset, length=length))
+        if len(data) != length:
+            raise EOFError(f"{self.uri(path)}: {len(data)} of {length} bytes at {offset}")
+        return data
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object, replacing what was there."""
+        obstore.put(self._store, path, data)
+
+    def put_new(self, path: str, data: bytes) -> bool:
+        """Write an object unless one is there; False when one was."""
+        try:
+            obstore.put(self._store, path, data, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def put_file(self, path: str, local: Path) -> None:
+        """Write an object from a local file, in parts where it is large."""
+        obstore.put(self._store, path, local)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            obstore.head(self._store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def size(self, path: str) -> int:
+        """The object's size in bytes. Raises FileNotFoundError."""
+        return obstore.head(self._store, path)["size"]
+
+    def list(self, prefix: str = "") -> pl.DataFrame:
+        """All objects below a folder, sorted by path, in LISTING_SCHEMA.
+
+        `version` is the ETag of an S3 object, and size and modification time (us) of a file.
+        """
+        batches = obstore.list(self._store, prefix=prefix or None, return_arrow=True)
+        frames = [cast(pl.DataFrame, pl.from_arrow(pa.record_batch(batch))) for batch in batches]
+        frames = [frame for frame in frames if frame.height]
+        if not frames:
+            return LISTING_SCHEMA.to_frame()
+        tag = pl.col("e_tag").str.strip_chars('"')
+        stamp = pl.format("{}-{}", "size", pl.col("last_modified").dt.epoch("us"))
+        return (
+            pl.concat(frames)
+            .select(
+                "path",
+                pl.col("size").cast(pl.Int64),
+                modified=pl.col("last_modified").cast(LISTING_SCHEMA["modified"]),
+                version=tag if self.is_s3 else stamp,
+            )
+            .sort("path")
+        )
+
+    def delete(self, path: str) -> None:
+        """Remove an object; no error where there is none."""
+        try:
+            obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return
+
+    def uri(self, path: str) -> str:
+        """The absolute URI of an object: a file's path or `s3://bucket/key`."""
+        return f"{self.url.rstrip('/')}/{path}"
+
+    def check(self) -> None:
+        """Raise ConnectionError, naming the URL and the cause, where the store can't be listed."""
+        try:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        except (BaseError, OSError) as error:
+            cause = str(error).partition("\n")[0]
+            raise ConnectionError(f"{self.url}: cannot be listed: {cause}") from error
+
+
+@cache
+def open_store(url: str) -> ObjectStore:
+    """The store at a URL. Credentials, region and endpoint of S3 come from `AWS_*` variables."""
+    return ObjectStore(url)
