@@ -1,0 +1,1 @@
+"""What runs where the GPUs are: read, decode, models, write."""

@@ -1,0 +1,83 @@
+"""A worker's place among the others, and the folders it was given.
+
+The folder contract is SageMaker Processing's, below a base folder: `config/resourceconfig.json`
+names the hosts, `processing/input/` holds what was copied in, `processing/output/` what goes
+back, and `output/message` the reason of a failure.
+"""
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIFELINE = "DATAPROC_LIFELINE"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One worker: its base folder, its rank and how many there are."""
+
+    base: Path
+    rank: int
+    world: int
+
+    @property
+    def inputs(self) -> Path:
+        """The folder that the inputs were copied to."""
+        return self.base / "processing" / "input"
+
+    @property
+    def outputs(self) -> Path:
+        """The folder that is copied back; made when it is missing."""
+        path = self.base / "processing" / "output"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def config(self) -> dict[str, Any]:
+        """The job's configuration, `processing/input/config/job.json`."""
+        return json.loads((self.inputs / "config" / "job.json").read_text(encoding="utf-8"))
+
+    def fail(self, error: BaseException) -> None:
+        """Leave the reason of a failure where the service, or the runner, looks for it."""
+        path = self.base / "output" / "message"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{type(error).__name__}: {error}"[:1000], encoding="utf-8")
+
+
+def read_host(base: Path) -> Host:
+    """The worker whose base folder this is.
+
+    Raises:
+        FileNotFoundError: the folder has no `config/resourceconfig.json`.
+        ValueError: the current host is not among the hosts.
+    """
+    path = base / "config" / "resourceconfig.json"
+    resources = json.loads(path.read_text(encoding="utf-8"))
+    hosts = sorted(resources["hosts"])
+    if resources["current_host"] not in hosts:
+        raise ValueError(f"{path}: current_host {resources['current_host']!r} is not in hosts")
+    return Host(base, hosts.index(resources["current_host"]), len(hosts))
+
+
+def share(names: list[str], rank: int, world: int) -> list[str]:
+    """The names that are this worker's: every `world`-th of the sorted names, from `rank`."""
+    return sorted(names)[rank::world]
+
+
+def follow_parent() -> None:
+    """End this process when the one that started it is gone, however that ended.
+
+    The runner holds the other end of the pipe that LIFELINE names; the system closes it when
+    the runner dies. Without LIFELINE nothing is watched.
+    """
+    lifeline = os.environ.get(LIFELINE)
+    if lifeline is None:
+        return
+
+    def watch(descriptor: int) -> None:
+        os.read(descriptor, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(int(lifeline),), daemon=True).start()

@@ -1,0 +1,12 @@
+"""How a job gets to where it runs; one contract for every place."""
+
+from dataproc_assets.config.runners import RunnerConfig
+from dataproc_assets.runners.base import Job, JobFailed, JobResult, Progress, Runner
+from dataproc_assets.runners.local import LocalRunner
+
+__all__ = ["Job", "JobFailed", "JobResult", "Progress", "Runner", "make_runner"]
+
+
+def make_runner(config: RunnerConfig) -> Runner:
+    """The runner that the profile names."""
+    return LocalRunner(config)

@@ -1,0 +1,73 @@
+"""The contract of a job runner: what it is given, what it reports, how it fails."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Job:
+    """A module's `main` over unit files, on every worker of the runner.
+
+    Attributes:
+        module: the module that is run with `python -m`.
+        config: what it finds as `processing/input/config/job.json`.
+        units: unit file name -> its bytes, which it finds in `processing/input/todo/`.
+        name: what logs and messages call the job, for instance `metrics-pixiv`.
+    """
+
+    module: str
+    config: Mapping[str, Any]
+    units: Mapping[str, bytes]
+    name: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The sum over the workers. `images_per_second` is that since each worker's start."""
+
+    done: int = 0
+    total: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    images_per_second: float = 0.0
+    parts: int = 0
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a finished job did."""
+
+    progress: Progress
+    workers: int
+    seconds: float
+
+
+class JobFailed(RuntimeError):  # noqa: N818
+    """A job that did not finish. Its finished parts stay; running it again takes up from there.
+
+    `reason` is the worker's own message, or how it ended; `log_tail` its last lines.
+    """
+
+    def __init__(self, name: str, reason: str, log_tail: str) -> None:
+        super().__init__(
+            f"job {name} failed: {reason}\n"
+            "Its finished parts are kept: run it again to go on from there. Last lines of its log:"
+            f"\n{log_tail}"
+        )
+        self.reason = reason
+        self.log_tail = log_tail
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Runner(Protocol):
+    """Runs a job to its end."""
+
+    def run(self, job: Job, on_progress: OnProgress | None = None) -> JobResult:
+        """Run the job and wait; `on_progress` is called about every second, and at the end.
+
+        Raises:
+            JobFailed: a worker failed; the others are stopped.
+        """
+        ...

@@ -1,0 +1,124 @@
+"""One process of a local job: its base folder, its start and end, the files it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from dataproc_assets.config.runners import RunnerConfig
+from dataproc_assets.runners.base import Job, Progress
+
+LOG_TAIL_LINES = 20
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+
+
+class Worker:
+    """One process of a job, and the files it leaves."""
+
+    def __init__(
+        self, root: Path, rank: int, world: int, job: Job, config: RunnerConfig, device: str
+    ) -> None:
+        self.rank = rank
+        self.base = root / f"worker-{rank}"
+        self.log = self.base / "log.txt"
+        _write_base(self.base, root, rank, world, {**job.config, **_place(config, device)})
+        self._command = [sys.executable, "-m", job.module, "--base", str(self.base)]
+        self._environment = worker_environment(config, device)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+
+    def start(self, changed: threading.Event) -> None:
+        """Start the process; `changed` is set when it ends."""
+        theirs, self._lifeline = os.pipe()
+        try:
+            with self.log.open("wb") as log:
+                process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**self._environment, "DATAPROC_LIFELINE": str(theirs)},
+                    pass_fds=(theirs,),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(theirs)
+        self._process = process
+
+        def report_end() -> None:
+            process.wait()
+            changed.set()
+
+        threading.Thread(target=report_end, daemon=True).start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs, negative where a signal ended it."""
+        return None if self._process is None else self._process.poll()
+
+    def stop(self) -> None:
+        """Kill the process and what it started; safe when it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def progress(self) -> Progress:
+        """What its progress file says; nothing done before there is one."""
+        path = self.base / "processing" / "output" / f"progress-{self.rank}.json"
+        return Progress(**json.loads(path.read_bytes())) if path.exists() else Progress()
+
+    def failure(self) -> str:
+        """Why it failed: its own message, or how it ended."""
+        message = self.base / "output" / "message"
+        if message.exists():
+            return f"worker {self.rank}: {message.read_text(encoding='utf-8')}"
+        code = self.exit_code or 0
+        if code < 0:
+            name = signal.Signals(-code).name
+            return f"worker {self.rank} was ended by {name} (out of memory, or killed)"
+        return f"worker {self.rank} ended with exit code {code}"
+
+    def log_tail(self) -> str:
+        """The last lines that it wrote."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+
+def worker_environment(config: RunnerConfig, device: str) -> dict[str, str]:
+    """This process's environment with the worker's threads, and its GPU alone."""
+    threads = dict.fromkeys(THREAD_VARIABLES, str(config.threads))
+    gpu = device.partition(":")[2]
+    return {**os.environ, **threads, "CUDA_VISIBLE_DEVICES": gpu, "PYTHONUNBUFFERED": "1"}
+
+
+def _place(config: RunnerConfig, device: str) -> dict[str, object]:
+    return {
+        "device": device.partition(":")[0],
+        "threads": config.threads,
+        "readers": config.readers,
+        "read": config.read.model_dump(),
+    }
+
+
+def _write_base(base: Path, root: Path, rank: int, world: int, config: dict[str, object]) -> None:
+    hosts = [f"algo-{index:04d}" for index in range(world)]
+    inputs = base / "processing" / "input"
+    for folder in (base / "config", inputs / "config", base / "processing" / "output"):
+        folder.mkdir(parents=True)
+    (inputs / "todo").symlink_to(root / "todo")
+    resources = {"current_host": hosts[rank], "hosts": hosts}
+    (base / "config" / "resourceconfig.json").write_text(json.dumps(resources))
+    (inputs / "config" / "job.json").write_text(json.dumps(config))
