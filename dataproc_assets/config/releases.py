@@ -1,0 +1,101 @@
+"""What a release holds, how it is cut into shards, and which latents go with it."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dataproc_assets.config.base import StrictModel
+
+Rating = Literal["general", "sensitive", "questionable", "explicit"]
+Format = Literal["parquet", "webdataset", "sd_scripts", "huggingface"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Select(StrictModel):
+    """Which images of the sanitized ones go in. A null value never satisfies a condition.
+
+    `ratings` is always asked; every other condition is asked only where it is given.
+    `tiers: [null, best]` takes images without a tier too.
+    """
+
+    ratings: Annotated[list[Rating], Field(min_length=1)]
+    tiers: list[str | None] | None = None
+    sources: list[str] | None = None
+    pixels_min: Count | None = None
+    side_min: Count | None = None
+    aspect_max: Annotated[float, Field(ge=1)] | None = None
+    year_min: int | None = None
+    year_max: int | None = None
+
+
+class Caps(StrictModel):
+    """The most images of one artist, of one character and of one source; null for no cap."""
+
+    artist: Count | None = None
+    character: Count | None = None
+    source: Count | None = None
+
+
+class Shard(StrictModel):
+    """The most image bytes and, where given, the most images of one tar."""
+
+    bytes_max: Count
+    images_max: Count | None = None
+
+
+class Buckets(StrictModel):
+    """Aspect-ratio buckets: a pixel budget, and sides that are multiples of `step`."""
+
+    pixels: Count
+    step: Annotated[int, Field(ge=8, multiple_of=8)]
+    min_side: Count
+    max_side: Count
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> Self:
+        for name, side in (("min_side", self.min_side), ("max_side", self.max_side)):
+            if side % self.step:
+                raise ValueError(f"{name} {side} is not a multiple of step {self.step}")
+        if not self.min_side**2 <= self.pixels <= self.max_side**2:
+            raise ValueError(
+                f"pixels {self.pixels} lies outside min_side² {self.min_side**2} "
+                f"and max_side² {self.max_side**2}"
+            )
+        return self
+
+
+class LatentsConfig(StrictModel):
+    """The latents of a release: which VAE, which buckets, and the type in the shards.
+
+    `sample_share` is the share of images that are decoded again for their PSNR and a preview.
+    """
+
+    vae: str
+    buckets: Buckets
+    dtype: Literal["float32", "float16"] = "float32"
+    batch_size: Count = 4
+    sample_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    shard: Shard
+
+
+class ReleaseConfig(StrictModel):
+    """One release. The first recipe's first prompt is the `.txt` of a sample."""
+
+    name: Name
+    title: str
+    recipes: Annotated[list[Name], Field(min_length=1)]
+    seed: int
+    select: Select
+    caps: Caps = Caps()
+    shard: Shard
+    formats: Annotated[list[Format], Field(min_length=1)]
+    licence: str
+    licence_note: str
+    latents: LatentsConfig | None = None
+
+    @model_validator(mode="after")
+    def _has_table(self) -> Self:
+        if "parquet" not in self.formats:
+            raise ValueError("formats must hold 'parquet': latents and checks read train.parquet")
+        return self

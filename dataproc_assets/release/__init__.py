@@ -1,0 +1,1 @@
+"""Releases: selection, tars, manifests, trainers' formats, latents."""

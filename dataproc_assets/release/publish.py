@@ -1,0 +1,179 @@
+"""Publishing a release: everything is written, then one manifest makes it visible."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dataproc_assets.config.releases import ReleaseConfig
+from dataproc_assets.release.build import Build
+from dataproc_assets.release.differences import differences
+from dataproc_assets.release.formats import dataset_card, sd_scripts_metadata
+from dataproc_assets.release.manifest import Manifest, read_manifest, verify
+from dataproc_assets.release.rows import ADDRESS, located, release_counts
+from dataproc_assets.release.samples import Read, read_images, to_sample
+from dataproc_assets.release.select import Step
+from dataproc_assets.release.tars import write_tar
+from dataproc_assets.storage.address import read_address
+from dataproc_assets.storage.digest import frame_digest, json_digest
+from dataproc_assets.storage.layout import release_path
+from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.parquet import to_parquet
+
+FORMAT = 1
+
+
+class ReleaseExistsError(Exception):
+    """The name stands for other content already."""
+
+
+class ReleaseDamagedError(Exception):
+    """A published release is no longer what its manifest says."""
+
+
+class ForbiddenImageError(Exception):
+    """A row that must never be released was about to be."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A release: its digest, its manifest, and whether this call made it."""
+
+    digest: str
+    created: bool
+    manifest: Manifest
+
+
+def publish(
+    store: ObjectStore,
+    config: ReleaseConfig,
+    table: pl.DataFrame,
+    *,
+    addresses: pl.DataFrame,
+    inputs: dict[str, str],
+    forbidden: Collection[str],
+    code_version: str,
+    funnel: Iterable[Step] = (),
+    read: Read = read_address,
+    threads: int = 8,
+) -> Published:
+    """Write a release, or verify the one of the same content that is there.
+
+    Args:
+        store: the storage root; the release goes below `releases/{name}`.
+        table: what `train_table` returned; its `representative` is looked up in `addresses`.
+        addresses: `image_key`, `uri`, `offset`, `length`, `size` (bytes), `ext`: the inventories.
+        inputs: the digests of the stage tables that `table` was made of, by name.
+        forbidden: image_ids that must not be written. Recompute it: this is the last gate.
+        read: gives an address's bytes.
+        threads: images read at a time.
+
+    Raises:
+        ForbiddenImageError: a row is forbidden; nothing was written.
+        ReleaseExistsError: the name is published with other content.
+        ReleaseDamagedError: the same content is published, but its files are not intact.
+        ChangedImageError: an image is no longer the one that was scored.
+        ValueError: the table is empty, or an image has no address.
+    """
+    _refuse(config, table, forbidden)
+    rows = located(config, table, addresses)
+    train = rows.drop(*ADDRESS)
+    content = config.model_dump(mode="json", exclude={"latents"})
+    digest = json_digest({"format": FORMAT, "config": content, "rows": frame_digest(train)})
+    existing = read_manifest(store, release_path(config.name))
+    if existing is not None:
+        return _same_or_raise(store, config, existing, digest, content, train)
+    build = Build(store, release_path(config.name), digest)
+    if "webdataset" in config.formats:
+        _write_shards(build, config, rows, read, threads)
+    build.write("train.parquet", to_parquet(train), train.height)
+    if "sd_scripts" in config.formats:
+        for recipe in config.recipes:
+            build.write(
+                f"sd_scripts/{recipe}.json", sd_scripts_metadata(train, recipe), train.height
+            )
+    counts = release_counts(config, train, funnel)
+    if "huggingface" in config.formats:
+        build.write("README.md", dataset_card(config, counts).encode())
+    manifest = Manifest(
+        name=config.name,
+        root=build.root,
+        digest=digest,
+        config=content,
+        config_digest=json_digest(content),
+        inputs=inputs,
+        code_version=code_version,
+        counts=counts,
+        files=dict(sorted(build.files.items())),
+    )
+    if build.commit(manifest):
+        return Published(digest, True, manifest)
+    other = read_manifest(store, release_path(config.name))
+    assert other is not None
+    return _same_or_raise(store, config, other, digest, content, train)
+
+
+def read_train(store: ObjectStore, name: str) -> pl.DataFrame:
+    """The train table of a published release. Raises FileNotFoundError where there is none."""
+    manifest = read_manifest(store, release_path(name))
+    if manifest is None:
+        raise FileNotFoundError(
+            f"{store.uri(release_path(name))}: release {name!r} is not published"
+        )
+    return pl.read_parquet(store.get(f"{manifest.root}/train.parquet"))
+
+
+def _refuse(config: ReleaseConfig, table: pl.DataFrame, forbidden: Collection[str]) -> None:
+    if table.is_empty():
+        raise ValueError(
+            f"release {config.name!r} would be empty; loosen `select` in "
+            f"conf/releases/{config.name}.yaml, or see which step of the funnel took all rows"
+        )
+    hits = table.filter(pl.col("image_id").is_in(list(forbidden)))["image_id"].sort()
+    if len(hits):
+        raise ForbiddenImageError(
+            f"release {config.name!r}: {len(hits)} of its rows are forbidden (first: "
+            f"{', '.join(hits.head(3))}); nothing was written. Make `sanitized` again, which must "
+            "drop them"
+        )
+
+
+def _write_shards(
+    build: Build, config: ReleaseConfig, rows: pl.DataFrame, read: Read, threads: int
+) -> None:
+    for (path,), part in rows.group_by("shard", maintain_order=True):
+
+        def make(local: Path, part: pl.DataFrame = part) -> Any:
+            images = read_images(read, part.iter_rows(named=True), threads)
+            pairs = zip(part.iter_rows(named=True), images, strict=True)
+            return write_tar(local, (to_sample(row, image, config.recipes) for row, image in pairs))
+
+        build.write_file(str(path), make)
+
+
+def _same_or_raise(
+    store: ObjectStore,
+    config: ReleaseConfig,
+    existing: Manifest,
+    digest: str,
+    content: dict[str, Any],
+    train: pl.DataFrame,
+) -> Published:
+    where = store.uri(release_path(config.name))
+    if existing.digest != digest:
+        raise ReleaseExistsError(
+            f"release {config.name!r} is published at {where} and never changes. What differs:\n"
+            + "\n".join(f"- {line}" for line in differences(store, existing, content, train))
+            + f"\nTo publish this content, copy conf/releases/{config.name}.yaml to a new file in "
+            "conf/releases and give it a new `name`."
+        )
+    problems = verify(store, config.name)
+    if problems:
+        raise ReleaseDamagedError(
+            f"release {config.name!r} at {where} is damaged:\n"
+            + "\n".join(f"- {line}" for line in problems)
+            + "\nRestore these files from a copy or an older version of the bucket's objects."
+        )
+    return Published(digest, False, existing)

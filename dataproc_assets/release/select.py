@@ -1,0 +1,135 @@
+"""The funnel of a release: which rows go in, and how many each step takes away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import polars_hash as plh
+
+from dataproc_assets.config.releases import Caps, ReleaseConfig, Select
+from dataproc_assets.transforms.buckets import with_buckets
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the funnel and its counts of rows."""
+
+    name: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of a release, sorted by image_id, and the funnel they came through."""
+
+    table: pl.DataFrame
+    funnel: list[Step]
+
+
+def train_table(
+    images: pl.DataFrame, sanitized: Mapping[str, pl.DataFrame], config: ReleaseConfig
+) -> Selection:
+    """The rows and columns of `train.parquet`.
+
+    An image goes in when every recipe of the release keeps it and gives it a prompt, every
+    condition of `select` holds, and no cap is full. Added columns: `prompts__{recipe}`
+    List(String), one for each variant; with latents, `bucket_width` and `bucket_height` by the
+    release's own buckets.
+
+    Args:
+        images: the stage table `images`.
+        sanitized: the stage table `sanitized` of each recipe.
+
+    Raises KeyError where a recipe's table is missing.
+    """
+    funnel: list[Step] = []
+    table = images
+    for recipe in config.recipes:
+        rows = table.height
+        table = table.join(_prompts(sanitized[recipe], recipe), on="image_id", how="inner")
+        funnel.append(Step(f"kept by recipe {recipe}", rows, table.height))
+    for name, condition in _conditions(config.select).items():
+        rows = table.height
+        table = table.filter(condition)
+        funnel.append(Step(name, rows, table.height))
+    for name, group in _cap_groups(config.caps).items():
+        rows = table.height
+        table = _capped(table, group, getattr(config.caps, name), f"{config.seed}:{name}:")
+        funnel.append(Step(f"cap of {name}", rows, table.height))
+    if config.latents:
+        table = with_buckets(table.lazy(), config.latents.buckets).collect()
+    return Selection(table.sort("image_id"), funnel)
+
+
+def source() -> pl.Expr:
+    """The source of a row's representative: the first part of its key."""
+    return pl.col("representative").str.split("/").list.first()
+
+
+def _prompts(sanitized: pl.DataFrame, recipe: str) -> pl.DataFrame:
+    """One row an image: its prompts by variant, where all of its rows are kept."""
+    return (
+        sanitized.sort("image_id", "variant")
+        .group_by("image_id", maintain_order=True)
+        .agg(
+            pl.col("prompt").alias(f"prompts__{recipe}"),
+            kept=(pl.col("keep") & pl.col("prompt").is_not_null()).fill_null(False).all(),
+        )
+        .filter("kept")
+        .drop("kept")
+    )
+
+
+def _conditions(select: Select) -> dict[str, pl.Expr]:
+    """The conditions that are asked, by the name of their step."""
+    conditions = {f"rating in {', '.join(select.ratings)}": pl.col("rating").is_in(select.ratings)}
+    if select.tiers is not None:
+        named = ", ".join(tier or "none" for tier in select.tiers)
+        conditions[f"tier in {named}"] = pl.col("tier").is_in(select.tiers, nulls_equal=True)
+    if select.sources is not None:
+        conditions[f"source in {', '.join(select.sources)}"] = source().is_in(select.sources)
+    if select.pixels_min is not None:
+        conditions[f"pixels >= {select.pixels_min}"] = pl.col("pixels") >= select.pixels_min
+    if select.side_min is not None:
+        shorter = pl.min_horizontal("width", "height")
+        conditions[f"shorter side >= {select.side_min}"] = shorter >= select.side_min
+    if select.aspect_max is not None:
+        longer, shorter = pl.max_horizontal("width", "height"), pl.min_horizontal("width", "height")
+        conditions[f"aspect <= {select.aspect_max}"] = longer / shorter <= select.aspect_max
+    if select.year_min is not None:
+        conditions[f"year >= {select.year_min}"] = pl.col("year") >= select.year_min
+    if select.year_max is not None:
+        conditions[f"year <= {select.year_max}"] = pl.col("year") <= select.year_max
+    return conditions
+
+
+def _cap_groups(caps: Caps) -> dict[str, pl.Expr]:
+    """The groups of an image, List(String), for each cap that is set; the finest first."""
+    characters = (
+        pl.element()
+        .struct.field("tag")
+        .filter(pl.element().struct.field("category") == "character")
+    )
+    groups = {
+        "artist": pl.concat_list("artist").list.drop_nulls(),
+        "character": pl.col("tags").list.eval(characters).list.unique(),
+        "source": pl.concat_list(source()),
+    }
+    return {name: group for name, group in groups.items() if getattr(caps, name) is not None}
+
+
+def _capped(table: pl.DataFrame, group: pl.Expr, cap: int, salt: str) -> pl.DataFrame:
+    """The rows whose rank by hash is below the cap in every one of their groups.
+
+    A row without a group is in no cap. The rank depends on the ids alone, not on row order.
+    """
+    draw = plh.concat_str(pl.lit(salt), "image_id").nchash.xxh3_64()
+    over = (
+        table.select("image_id", draw=draw, group=group)
+        .explode("group")
+        .drop_nulls("group")
+        .sort("group", "draw", "image_id")
+        .filter(pl.int_range(pl.len()).over("group") >= cap)
+    )
+    return table.join(over.select("image_id").unique(), on="image_id", how="anti")

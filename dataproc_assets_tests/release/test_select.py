@@ -1,0 +1,109 @@
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataproc_assets.release.select import Step, train_table
+from dataproc_assets_tests.release.crawl import release_config
+
+
+def test_funnel_names_each_step_and_counts(crawl):
+    selection = train_table(
+        crawl.images,
+        crawl.sanitized,
+        release_config(select={"ratings": ["general"], "year_min": 2017, "tiers": ["best"]}),
+    )
+    assert selection.funnel == [
+        Step("kept by recipe animagine", 12, 12),
+        Step("kept by recipe illustrious", 12, 12),
+        Step("rating in general", 12, 6),
+        Step("tier in best", 6, 6),
+        Step("year >= 2017", 6, 3),
+    ]
+    assert selection.table["year"].to_list() == [2017, 2017, 2017]
+    assert selection.table["image_id"].is_sorted()
+
+
+def test_one_recipe_that_drops_an_image_is_enough(crawl):
+    dropped = crawl.images["image_id"][0]
+    sanitized = crawl.sanitized | {
+        "illustrious": crawl.sanitized["illustrious"].with_columns(
+            keep=pl.col("image_id") != dropped
+        )
+    }
+    selection = train_table(crawl.images, sanitized, release_config())
+    assert dropped not in selection.table["image_id"]
+    assert selection.funnel[1] == Step("kept by recipe illustrious", 12, 11)
+
+
+def test_a_null_keep_drops(crawl):
+    sanitized = {
+        name: frame.with_columns(keep=pl.lit(None, pl.Boolean))
+        for name, frame in crawl.sanitized.items()
+    }
+    assert train_table(crawl.images, sanitized, release_config()).table.is_empty()
+
+
+def test_unknown_values_satisfy_no_condition(crawl):
+    images = crawl.images.with_columns(rating=pl.lit(None, pl.String))
+    assert train_table(images, crawl.sanitized, release_config()).table.is_empty()
+    untiered = release_config(select={"ratings": ["sensitive"], "tiers": [None]})
+    assert (
+        train_table(crawl.images, crawl.sanitized, untiered).table["tier"].to_list() == [None] * 3
+    )
+
+
+def test_variants_stand_in_order(crawl):
+    one = crawl.sanitized["animagine"]
+    two = one.with_columns(variant=pl.lit(1, pl.Int32), prompt=pl.lit("short"))
+    table = train_table(
+        crawl.images,
+        {"animagine": pl.concat([two, one])},
+        release_config(recipes=["animagine"]),
+    ).table
+    for title, prompts in table.select("title", "prompts__animagine").iter_rows():
+        assert prompts == [f"animagine prompt, {title}", "short"]
+
+
+@pytest.mark.parametrize(("cap", "most"), [("artist", 2), ("character", 4), ("source", 3)])
+def test_caps_hold(crawl, cap, most):
+    table = train_table(crawl.images, crawl.sanitized, release_config(caps={cap: most})).table
+    groups = {
+        "artist": table["artist"].drop_nulls(),
+        "character": table.select(pl.col("tags").explode())
+        .unnest("tags")
+        .filter(category="character")["tag"],
+        "source": table["representative"].str.split("/").list.first(),
+    }
+    assert groups[cap].value_counts()["count"].max() == most
+
+
+def test_images_without_an_artist_are_in_no_artist_cap(crawl):
+    table = train_table(crawl.images, crawl.sanitized, release_config(caps={"artist": 1})).table
+    assert table["artist"].null_count() == 3
+
+
+@given(seed=st.integers(0, 1000))
+def test_selection_does_not_depend_on_row_order(crawl, seed):
+    config = release_config(caps={"artist": 1, "character": 5, "source": 2})
+    expected = train_table(crawl.images, crawl.sanitized, config).table
+    shuffled = train_table(
+        crawl.images.sample(fraction=1.0, shuffle=True, seed=seed),
+        {
+            name: frame.sample(fraction=1.0, shuffle=True, seed=seed + 1)
+            for name, frame in crawl.sanitized.items()
+        },
+        config,
+    ).table
+    assert shuffled.equals(expected)
+
+
+def test_buckets_are_the_release_s_own(crawl):
+    latents = {
+        "vae": "demo",
+        "buckets": {"pixels": 16384, "step": 32, "min_side": 64, "max_side": 256},
+        "shard": {"bytes_max": 10_000},
+    }
+    table = train_table(crawl.images, crawl.sanitized, release_config(latents=latents)).table
+    sizes = dict(table.select("width", "bucket_width").unique().iter_rows())
+    assert sizes == {160: 128, 96: 96, 128: 128}
