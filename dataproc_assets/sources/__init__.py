@@ -1,0 +1,1 @@
+"""Adapters: what each crawler delivers, read into common columns; nothing else knows its fields."""

@@ -1,0 +1,89 @@
+"""Twitter: one record an image of a tweet."""
+
+from typing import Any
+
+from dataproc_assets.config.sources import NATIVE_IDS
+from dataproc_assets.sources.values import (
+    ExactId,
+    ExactLink,
+    Flag,
+    Raw,
+    Size,
+    Small,
+    Tags,
+    Text,
+    Time,
+    Whole,
+    names,
+)
+
+_NO_LANGUAGE = {"und", "zxx", "qme", "qst", "qht", "qam", "qct", "art"}
+
+
+class _Author(Raw):
+    id: ExactLink = None
+    name: Text = None
+    nick: Text = None
+    followers_count: Whole = None
+
+
+class _Tweet(Raw):
+    tweet_id: ExactId
+    num: Small
+    retweet_id: ExactLink = None
+    type: Text = None
+    date: Time = None
+    author: _Author = _Author()
+    lang: Text = None
+    content: Text = None
+    hashtags: Tags
+    sensitive: Flag = None
+    sensitive_flags: Tags
+    favorite_count: Whole = None
+    view_count: Whole = None
+    width: Size = None
+    height: Size = None
+    url: Text = None
+
+
+def to_common(raw: dict[str, Any]) -> dict[str, Any]:
+    """Common columns of a gallery-dl tweet.
+
+    `sensitive` is the poster's own mark: questionable, or explicit where the flags say adult.
+    A view count of 0 is from before views were counted: unknown.
+    """
+    tweet = _Tweet.model_validate(raw)
+    if tweet.num is None:
+        raise ValueError("num: field required")
+    still = tweet.type in (None, "photo")
+    kind = "retweet" if tweet.retweet_id else "image" if still else "animation"
+    return {
+        "native_id": NATIVE_IDS["twitter"].format(id=tweet.tweet_id, page=tweet.num),
+        "post_id": tweet.tweet_id,
+        "page": tweet.num,
+        "kind": kind,
+        "url": tweet.url,
+        "post_url": f"https://twitter.com/i/web/status/{tweet.tweet_id}",
+        "artist_ids": names(tweet.author.id),
+        "artist_names": names(tweet.author.name, tweet.author.nick),
+        "tags_general": tweet.hashtags,
+        "rating": _rating(tweet),
+        "favourites": tweet.favorite_count,
+        "views": tweet.view_count or None,
+        "followers": tweet.author.followers_count,
+        "created": tweet.date,
+        "width": tweet.width,
+        "height": tweet.height,
+        "ai": "unknown",
+        "status": "active",
+        "caption": tweet.content,
+        "language": None if tweet.lang in _NO_LANGUAGE else tweet.lang,
+    }
+
+
+def _rating(tweet: _Tweet) -> str | None:
+    if any("adult" in flag.lower() for flag in tweet.sensitive_flags):
+        return "explicit"
+    if tweet.sensitive is None:
+        return None
+    return "questionable" if tweet.sensitive else "general"
