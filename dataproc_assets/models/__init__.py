@@ -1,0 +1,1 @@
+"""Weights and forward passes: what a metric computes from a decoded picture."""

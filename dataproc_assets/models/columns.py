@@ -1,0 +1,45 @@
+"""The columns a metric writes, known from its configuration alone."""
+
+import polars as pl
+
+from dataproc_assets.config.metrics import (
+    LinearTagger,
+    MetricConfig,
+    OnnxClassifier,
+    OpenClip,
+    Pixels,
+)
+
+TAGS = pl.List(pl.Struct({"tag": pl.String, "category": pl.String, "p": pl.Float32}))
+_PIXELS = {
+    "width": pl.Int32,
+    "height": pl.Int32,
+    "bytes": pl.Int64,
+    "sha256": pl.String,
+    "md5": pl.String,
+    "phash": pl.UInt64,
+    "mean_r": pl.Float32,
+    "mean_g": pl.Float32,
+    "mean_b": pl.Float32,
+    "sharpness": pl.Float32,
+    "alpha_share": pl.Float32,
+    "frames": pl.Int32,
+    "format": pl.String,
+}
+
+
+def metric_columns(metric: MetricConfig) -> pl.Schema:
+    """Names and types of a metric's columns, each beginning with `{name}_`; no weights are read."""
+    columns: dict[str, pl.DataType | type[pl.DataType]]
+    if isinstance(metric, OpenClip):
+        columns = {"embedding": pl.Array(pl.Float16, metric.dimensions)}
+        columns |= dict.fromkeys(metric.heads, pl.Float32)
+    elif isinstance(metric, OnnxClassifier):
+        columns = dict.fromkeys(metric.classes, pl.Float32)
+    elif isinstance(metric, LinearTagger):
+        columns = {"tags": TAGS}
+    elif isinstance(metric, Pixels):
+        columns = dict(_PIXELS)
+    else:
+        columns = {"text": pl.String, "cosine": pl.Float32}
+    return pl.Schema({f"{metric.name}_{column}": dtype for column, dtype in columns.items()})

@@ -1,0 +1,1 @@
+"""How the weights of `dataproc_assets/models/weights` were made."""
