@@ -1,0 +1,108 @@
+"""The model of `curation.yaml`: what is kept, how it is binned and how sources are merged."""
+
+from datetime import date
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.releases import Buckets
+from dataproc_assets.config.rules import RuleList
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**64)]
+Name = Annotated[str, Field(min_length=1)]
+DrawnField = Literal["artist", "title", "caption", "created", "tier"]
+
+
+class PeriodConfig(StrictModel):
+    """A named run of years, both ends included."""
+
+    name: Name
+    first_year: Annotated[int, Field(ge=1900, le=2200)]
+    last_year: Annotated[int, Field(ge=1900, le=2200)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.first_year > self.last_year:
+            raise ValueError(f"period {self.name}: first_year is after last_year")
+        return self
+
+
+class TierCut(StrictModel):
+    """A quality tier: the name given above this percentile."""
+
+    name: Name
+    above: Annotated[float, Field(ge=0, lt=100)]
+
+
+class TiersConfig(StrictModel):
+    """Quality tiers by percentile inside (source, rating, window of age).
+
+    `scores` names the column each source is ranked by. With `half_life_days` a score is divided
+    by the share of it that is expected at its age, 1 - 2^(-age / half life), before it is ranked.
+    """
+
+    cuts: Annotated[list[TierCut], Field(min_length=1)]
+    scores: dict[str, Literal["favourites", "score", "views"]]
+    window_years: Annotated[int, Field(ge=1)]
+    min_age_days: Annotated[int, Field(ge=0)]
+    min_group: Annotated[int, Field(ge=1)]
+    half_life_days: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _descending(self) -> Self:
+        above = [cut.above for cut in self.cuts]
+        if above != sorted(set(above), reverse=True):
+            raise ValueError("cuts must fall from the highest `above` to the lowest, none twice")
+        if above[-1] != 0:
+            raise ValueError("the last cut must be `above: 0`, so that every ranked row has a tier")
+        return self
+
+
+class AugmentConfig(StrictModel):
+    """What is computed for each image from its own row and its group."""
+
+    buckets: Buckets
+    periods: list[PeriodConfig]
+    tiers: TiersConfig
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        periods = sorted(self.periods, key=lambda period: period.first_year)
+        for earlier, later in pairwise(periods):
+            if later.first_year <= earlier.last_year:
+                raise ValueError(f"periods {earlier.name} and {later.name} overlap")
+        return self
+
+
+class MergeConfig(StrictModel):
+    """How the sources of one image become one row.
+
+    `fields` are drawn by trust. `tag_p` is the probability that a tag of a source is right (the
+    tagger brings its own); `machine_trust` is the trust in what models say; `aliases` maps other
+    spellings of a tag to the one used.
+    """
+
+    fields: list[DrawnField]
+    tag_p: dict[str, Share]
+    tag_confidence_min: Share
+    machine_trust: dict[Literal["tagger", "captioner"], Share]
+    aliases: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_default(self) -> Self:
+        if "default" not in self.tag_p:
+            raise ValueError("tag_p needs the key `default`, for sources it does not name")
+        return self
+
+
+class CurationConfig(StrictModel):
+    """All of `curation.yaml` but near-duplicates. Ages are counted to `as_of`, never to today."""
+
+    as_of: date
+    seed: Seed
+    prefilter: RuleList
+    augment: AugmentConfig
+    merge: MergeConfig

@@ -1,0 +1,1 @@
+"""What never enters a release, and what else keeps an image out of one."""

@@ -1,0 +1,1 @@
+"""Pure LazyFrame -> LazyFrame steps of the curation; no I/O."""
