@@ -1,0 +1,52 @@
+"""The configuration of near-duplicate search: what joins two pictures, and which one stands."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dataproc_assets.config.base import StrictModel
+
+Bits = Annotated[int, Field(ge=0, le=64)]
+
+
+class OrderColumn(StrictModel):
+    """One step of the total order: a column of the items and which end of it is better."""
+
+    column: Literal["trust", "pixels", "file_bytes", "source", "image_key"]
+    direction: Literal["ascending", "descending"]
+
+
+class DedupConfig(StrictModel):
+    """How pairs are found and decided.
+
+    A pair at or above `cosine` is a duplicate up to `phash_distance` bits, a variant up to
+    `variant_distance` bits, and otherwise not recorded. A platform's link joins two scored
+    pictures only at or above `link_cosine_min`.
+    """
+
+    cosine: float = Field(gt=0, le=1)
+    phash_distance: Bits
+    variant_distance: Bits
+    link_cosine_min: float = Field(ge=-1, le=1)
+    order: list[OrderColumn]
+    block_rows: int = Field(ge=1)  # costs memory: block_rows ** 2 * 4 bytes; changes no result
+    prefix_dims: int = Field(ge=0)  # 0 screens in all dimensions; changes no result
+    certificate_rows: int = Field(ge=1)
+    certificate_seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.variant_distance < self.phash_distance:
+            raise ValueError(
+                f"variant_distance {self.variant_distance} is below phash_distance "
+                f"{self.phash_distance}: a variant lies beyond a duplicate, raise it"
+            )
+        if self.link_cosine_min > self.cosine:
+            raise ValueError(
+                f"link_cosine_min {self.link_cosine_min} is above cosine {self.cosine}: "
+                "a link would then ask for more likeness than no link, lower it"
+            )
+        columns = [step.column for step in self.order]
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"order names a column twice: {columns}")
+        return self

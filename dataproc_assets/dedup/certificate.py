@@ -1,0 +1,98 @@
+"""Evidence that the search was exact: a sample of rows compared with everything in float64."""
+
+import numpy as np
+import polars as pl
+import polars_hash as plh
+
+from dataproc_assets.config.dedup import DedupConfig
+from dataproc_assets.dedup.clusters import components
+from dataproc_assets.dedup.decide import phash_distance
+from dataproc_assets.dedup.items import prepare, row_numbers, scored_vectors
+from dataproc_assets.dedup.quantise import SCALE, integer_threshold
+
+BIN = 0.005
+"""Width of the histogram's bins of cosine."""
+
+BLOCK_ROWS = 4096
+
+
+def certificate(
+    items: pl.DataFrame, edges: pl.DataFrame, config: DedupConfig, sample: int | None = None
+) -> dict:
+    """Figures of one search over `items`: recall, what was compared, what was decided.
+
+    `sample` rows (default `certificate_rows`), drawn by a hash of their key, are compared with
+    all scored rows by float64 products of the quantised vectors. These are sums of integers
+    below 2**53, thus exact, and owe nothing to blocks or screens. `missed` and `unfounded` count
+    the edges that the search should or should not have; `recall` is 1.0 or there is a fault.
+    `histogram` counts the sample's cosines, in bins from a little below the threshold.
+    """
+    rows = prepare(items)
+    numbers, vectors = scored_vectors(rows)
+    drawn = _draw(rows, numbers, config, config.certificate_rows if sample is None else sample)
+    pairs, histogram = _brute_force(numbers, vectors, drawn, config.cosine)
+    distance = phash_distance(pairs, rows)
+    recorded = pairs.filter((distance <= config.variant_distance).fill_null(True))
+    found = _found(rows, numbers[drawn], edges, config.cosine)
+    missed = len(recorded.join(found, on=["i", "j"], how="anti"))
+    return {
+        "rows": len(rows),
+        "scored": len(numbers),
+        "pairs_compared": len(numbers) * (len(numbers) - 1) // 2,
+        "edges": dict(edges["kind"].value_counts().sort("kind").iter_rows()),
+        "largest_component": _largest(rows, edges),
+        "sample_rows": len(drawn),
+        "sample_pairs": len(recorded),
+        "missed": missed,
+        "unfounded": len(found.join(pairs, on=["i", "j"], how="anti")),
+        "recall": 1 - missed / len(recorded) if len(recorded) else 1.0,
+        "histogram": histogram,
+    }
+
+
+def _found(
+    rows: pl.DataFrame, sampled: np.ndarray, edges: pl.DataFrame, cosine: float
+) -> pl.DataFrame:
+    """Edges (i, j) at or above the cosine that touch a sampled row."""
+    alike = edges.filter(pl.col("cosine") >= integer_threshold(cosine) / SCALE**2)
+    ends = {"i": row_numbers(alike["a"], rows), "j": row_numbers(alike["b"], rows)}
+    touches = np.isin(ends["i"], sampled) | np.isin(ends["j"], sampled)
+    return pl.DataFrame(ends).filter(pl.Series(touches, dtype=pl.Boolean))
+
+
+def _draw(rows: pl.DataFrame, numbers: np.ndarray, config: DedupConfig, sample: int) -> np.ndarray:
+    """Positions among the scored rows, ascending: those of the smallest hashes."""
+    keys = rows["image_key"].gather(numbers).to_frame().with_row_index("position")
+    salted = plh.concat_str(pl.lit(f"{config.certificate_seed}/"), "image_key")
+    drawn = keys.with_columns(draw=salted.chash.sha2_256()).sort("draw")  # type: ignore
+    return np.sort(drawn["position"].head(sample).to_numpy().astype(np.int64))
+
+
+def _brute_force(
+    numbers: np.ndarray, vectors: np.ndarray, drawn: np.ndarray, cosine: float
+) -> tuple[pl.DataFrame, list[dict]]:
+    """Pairs (i, j) of row numbers at or above the cosine, and the histogram."""
+    start = round(cosine - 10 * BIN, 6)
+    bounds = np.append(np.arange(start, 1, BIN), np.inf)
+    counts = np.zeros(len(bounds) - 1, np.int64)
+    threshold = integer_threshold(cosine)
+    found = [np.empty((2, 0), np.int64)]
+    sampled = vectors[drawn].astype(np.float64)
+    for top in range(0, len(vectors), BLOCK_ROWS):
+        block = vectors[top : top + BLOCK_ROWS].astype(np.float64)
+        dots = sampled @ block.T
+        counts += np.histogram(dots / SCALE**2, bounds)[0]
+        left, right = np.nonzero(dots >= threshold)
+        found.append(np.stack([drawn[left], right + top]))
+    i, j = numbers[np.concatenate(found, axis=1)]
+    pairs = pl.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j)})
+    counts[-1] -= len(drawn)  # each row met itself
+    lows = (round(float(low), 6) for low in bounds[:-1])
+    bins = [{"from": low, "pairs": int(n)} for low, n in zip(lows, counts, strict=True)]
+    return pairs.filter(pl.col("i") < pl.col("j")).unique(), bins
+
+
+def _largest(rows: pl.DataFrame, edges: pl.DataFrame) -> int:
+    duplicates = edges.filter(pl.col("kind") == "duplicate")
+    labels = components(len(rows), *(row_numbers(duplicates[end], rows) for end in ("a", "b")))
+    return int(np.bincount(labels).max(initial=0))

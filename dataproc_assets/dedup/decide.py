@@ -1,0 +1,75 @@
+"""What a measured pair amounts to: a duplicate, a variant, or a link that the pictures deny."""
+
+import numpy as np
+import polars as pl
+
+from dataproc_assets.config.dedup import DedupConfig
+from dataproc_assets.dedup.links import EVIDENCE, HASHES, LINKS
+from dataproc_assets.dedup.quantise import SCALE, integer_threshold
+
+EDGE_SCHEMA = {
+    "a": pl.String,
+    "b": pl.String,
+    "cosine": pl.Float64,
+    "phash_distance": pl.Int32,
+    "evidence": pl.List(pl.String),
+    "kind": pl.String,
+}
+
+
+def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+    """Pairs i < j, `evidence` List(String), `dot` Int64|null as edges in `EDGE_SCHEMA`.
+
+    - A hash says equal bytes: duplicate, whatever the pictures look like.
+    - At or above the cosine: duplicate within the pHash distance, else variant. A missing pHash
+      confirms nothing. A pHash beyond `variant_distance` without a link: two pictures, no edge.
+    - Below it, a link joins down to `link_cosine_min`, and where a side was never scored, whose
+      tags then still speak for its twin. Further down it is a mismatch.
+    """
+    alike = (pl.col("dot") >= integer_threshold(config.cosine)).fill_null(False)
+    unlike = (pl.col("dot") < integer_threshold(config.link_cosine_min)).fill_null(False)
+    near = (pl.col("phash_distance") <= config.phash_distance).fill_null(False)
+    apart = (pl.col("phash_distance") > config.variant_distance).fill_null(False)
+    same_bytes, linked = _any_of(HASHES), _any_of(LINKS)
+    kind = (
+        pl.when(same_bytes | (alike & near))
+        .then(pl.lit("duplicate"))
+        .when(alike & (linked | ~apart))
+        .then(pl.lit("variant"))
+        .when(alike | ~linked)
+        .then(None)
+        .when(unlike)
+        .then(pl.lit("link_mismatch"))
+        .otherwise(pl.lit("duplicate"))
+    )
+    stated = {name: pl.col("evidence").list.contains(name) for name in EVIDENCE}
+    stated |= {"cosine_phash": alike & near, "parent": stated["parent"] & alike}
+    evidence = pl.concat_list(pl.when(holds).then(pl.lit(name)) for name, holds in stated.items())
+    keys = rows["image_key"]
+    return (
+        pairs.with_columns(
+            phash_distance(pairs, rows),
+            keys.gather(pairs["i"]).alias("a"),
+            keys.gather(pairs["j"]).alias("b"),
+            # Rounding of the vectors can take equal ones past 1 by some 1e-5.
+            cosine=(pl.col("dot") / SCALE**2).clip(upper_bound=1.0),
+        )
+        .with_columns(kind=kind, evidence=evidence.list.drop_nulls())
+        .filter(pl.col("kind").is_not_null())
+        .select(*EDGE_SCHEMA)
+        .sort("a", "b")
+    )
+
+
+def _any_of(names: tuple[str, ...]) -> pl.Expr:
+    return pl.any_horizontal(pl.col("evidence").list.contains(name) for name in names)
+
+
+def phash_distance(pairs: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
+    """Bits in which the 64-bit perceptual hashes differ, Int32; null where one is unknown."""
+    left = rows["phash"].gather(pairs["i"])
+    right = rows["phash"].gather(pairs["j"])
+    bits = np.bitwise_count(left.fill_null(0).to_numpy() ^ right.fill_null(0).to_numpy())
+    known = left.is_not_null() & right.is_not_null()
+    distance = pl.Series("phash_distance", bits, pl.Int32)
+    return distance.zip_with(known, pl.Series([None], dtype=pl.Int32).new_from_index(0, len(bits)))

@@ -1,0 +1,113 @@
+"""Edges between images that may be one picture: found in all pairs, measured, decided."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from dataproc_assets.config.dedup import DedupConfig
+from dataproc_assets.dedup.decide import decide
+from dataproc_assets.dedup.items import prepare, scored_vectors
+from dataproc_assets.dedup.links import claimed_pairs
+from dataproc_assets.dedup.pairs import find_pairs
+from dataproc_assets.dedup.quantise import integer_threshold, pair_dots
+
+
+def find_edges(items: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+    """All edges of `items` (`ITEM_SCHEMA`), one row a pair a < b, sorted, in `EDGE_SCHEMA`.
+
+    `kind` is "duplicate" (equal bytes; or alike in cosine and pHash; or linked and not unlike),
+    "variant" (alike in cosine only) or "link_mismatch" (linked, but unlike). Only duplicates
+    join. "parent" stands as evidence beside a likeness and decides nothing.
+    """
+    return _edges(prepare(items).with_columns(group=pl.lit(0)), [(0, 0)], config)
+
+
+def find_cross_edges(items: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+    """The edges of `items` between two different sources.
+
+    With `find_edges` of each source they are exactly `find_edges` of everything.
+    """
+    rows = prepare(items).with_columns(group=pl.col("source").rank("dense").cast(pl.Int32) - 1)
+    sources = rows["source"].n_unique()
+    return _edges(rows, [(a, b) for b in range(sources) for a in range(b)], config)
+
+
+def find_new_edges(old: pl.DataFrame, new: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+    """The edges of `old` and `new` together with at least one end in `new`.
+
+    With `find_edges(old)` they are exactly `find_edges` of both. An image whose content or links
+    changed belongs in `new` alone, and its old edges must be dropped.
+    """
+    both = pl.concat(
+        [old.with_columns(group=pl.lit(0)), new.with_columns(group=pl.lit(1))],
+        how="vertical_relaxed",
+    )
+    rows = prepare(both).join(both.select("image_key", "group"), on="image_key")
+    return _edges(rows.sort("row"), [(0, 1), (1, 1)], config)
+
+
+def _edges(
+    rows: pl.DataFrame, comparisons: Sequence[tuple[int, int]], config: DedupConfig
+) -> pl.DataFrame:
+    """The edges between the rows whose groups, in ascending order, are among `comparisons`."""
+    numbers, vectors = scored_vectors(rows)
+    claims = _compared(claimed_pairs(rows), rows, comparisons)
+    alike = _alike(rows, numbers, vectors, comparisons, config)
+    pairs = (
+        pl.concat([claims, alike.with_columns(evidence=pl.lit(None, pl.String))])
+        .group_by("i", "j")
+        .agg(pl.col("evidence").drop_nulls())
+        .sort("i", "j")
+    )
+    return decide(pairs.with_columns(_dots(pairs, numbers, vectors, len(rows))), rows, config)
+
+
+def _compared(
+    pairs: pl.DataFrame, rows: pl.DataFrame, comparisons: Sequence[tuple[int, int]]
+) -> pl.DataFrame:
+    groups = rows.select("row", "group")
+    allowed = pl.DataFrame(comparisons, schema={"low": pl.Int32, "high": pl.Int32}, orient="row")
+    return (
+        pairs.join(groups, left_on="i", right_on="row")
+        .join(groups, left_on="j", right_on="row")
+        .with_columns(
+            low=pl.min_horizontal("group", "group_right"),
+            high=pl.max_horizontal("group", "group_right"),
+        )
+        .join(allowed, on=["low", "high"], how="semi")
+        .select("i", "j", "evidence")
+    )
+
+
+def _alike(
+    rows: pl.DataFrame,
+    numbers: np.ndarray,
+    vectors: np.ndarray,
+    comparisons: Sequence[tuple[int, int]],
+    config: DedupConfig,
+) -> pl.DataFrame:
+    """Row numbers i < j of the compared pairs at or above the cosine."""
+    groups = rows["group"].to_numpy()[numbers]
+    count = 1 + max((high for _, high in comparisons), default=0)
+    members = [np.flatnonzero(groups == group) for group in range(count)]
+    found = find_pairs(
+        [vectors[member] for member in members],
+        comparisons,
+        integer_threshold(config.cosine),
+        block_rows=config.block_rows,
+        prefix_dims=config.prefix_dims,
+    )
+    order = numbers[np.concatenate(members)]
+    i, j = order[found.i], order[found.j]
+    return pl.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j)})
+
+
+def _dots(pairs: pl.DataFrame, numbers: np.ndarray, vectors: np.ndarray, rows: int) -> pl.Series:
+    """`dot`, Int64: null where a side was never scored."""
+    position = np.full(rows, -1)
+    position[numbers] = np.arange(len(numbers))
+    i, j = position[pairs["i"].to_numpy()], position[pairs["j"].to_numpy()]
+    scored = np.flatnonzero((i >= 0) & (j >= 0))
+    dots = pl.Series("dot", [None], pl.Int64).new_from_index(0, len(pairs))
+    return dots.scatter(scored, pair_dots(vectors, vectors, i[scored], j[scored]))

@@ -1,0 +1,88 @@
+"""What the search knows of each image: the columns of `items`, checked and in key order."""
+
+import numpy as np
+import polars as pl
+
+from dataproc_assets.dedup.quantise import quantise
+
+ITEM_SCHEMA = {
+    "image_key": pl.String,
+    "source": pl.String,
+    "keep": pl.Boolean,
+    "phash": pl.UInt64,
+    "sha256": pl.String,
+    "md5": pl.String,
+    "record_md5": pl.String,
+    "pixels": pl.Int64,
+    "file_bytes": pl.Int64,
+    "trust": pl.Float64,
+    "url": pl.String,
+    "post_url": pl.String,
+    "linked_source": pl.String,
+    "linked_pixiv_id": pl.String,
+    "linked_pixiv_page": pl.Int32,
+    "parent_id": pl.String,
+    "post_id": pl.String,
+    "page": pl.Int32,
+}
+"""Columns beside `embedding`, an Array of Float16 or Float32, null where never scored.
+
+`md5` and `sha256` are of the bytes, `record_md5` is the platform's claim, `linked_source` is the
+URL that a record names as its source. A column of nulls only may have any type.
+"""
+
+
+def prepare(items: pl.DataFrame) -> pl.DataFrame:
+    """Items sorted by `image_key` with a row number `row`, all columns of `ITEM_SCHEMA` cast.
+
+    Raises:
+        ValueError: a column is missing, a key is null or occurs twice, or `source` or `keep`
+            is null.
+    """
+    missing = [name for name in (*ITEM_SCHEMA, "embedding") if name not in items.columns]
+    if missing:
+        raise ValueError(f"items lack the columns {missing}: select them from the stage's tables")
+    for name in ("image_key", "source", "keep"):
+        if items[name].null_count():
+            raise ValueError(f"items have {items[name].null_count()} nulls in {name!r}: fill them")
+    repeated = items["image_key"].filter(items["image_key"].is_duplicated())
+    if len(repeated):
+        raise ValueError(f"items hold {repeated.min()!r} more than once: keys must be unique")
+    return (
+        items.select(*(pl.col(name).cast(kind) for name, kind in ITEM_SCHEMA.items()), "embedding")
+        .sort("image_key")
+        .with_row_index("row")
+        .with_columns(pl.col("row").cast(pl.Int64))
+    )
+
+
+def scored_vectors(rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers int64 (n,) of the scored rows and their quantised vectors int16 (n, d).
+
+    Raises:
+        ValueError: an embedding is zero or not finite; the image's key is named.
+    """
+    scored = rows.filter(pl.col("embedding").is_not_null())
+    if scored.is_empty():
+        return np.empty(0, np.int64), np.empty((0, 1), np.int16)
+    embeddings = scored["embedding"].to_numpy()
+    good = np.isfinite(embeddings).all(axis=1) & (embeddings != 0).any(axis=1)
+    if not good.all():
+        key = scored["image_key"][int(np.argmin(good))]
+        raise ValueError(f"the embedding of {key!r} is zero or not finite: score the image again")
+    return scored["row"].to_numpy(), quantise(embeddings)
+
+
+def row_numbers(keys: pl.Series, rows: pl.DataFrame) -> np.ndarray:
+    """Row number int64 (n,) of each key of an edge.
+
+    Raises:
+        ValueError: a key is not among the rows; it is named.
+    """
+    found = keys.to_frame("image_key").join(rows, on="image_key", how="left", maintain_order="left")
+    unknown = found.filter(pl.col("row").is_null())
+    if len(unknown):
+        raise ValueError(
+            f"an edge names {unknown['image_key'][0]!r}, which is no item: find the edges again"
+        )
+    return found["row"].to_numpy()

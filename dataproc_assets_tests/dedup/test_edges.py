@@ -1,0 +1,78 @@
+import itertools
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from dataproc_assets.dedup import find_cross_edges, find_edges, find_new_edges
+from dataproc_assets_tests.dedup.build import SOURCES, crawls, make_config, make_items
+
+CONFIG = make_config()
+
+
+def union(*edges: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(edges).sort("a", "b")
+
+
+@settings(deadline=None, max_examples=40)
+@given(items=crawls(), data=st.data(), block_rows=st.integers(1, 20), prefix=st.integers(0, 8))
+def test_row_order_and_blocks_change_nothing(
+    items: pl.DataFrame, data: st.DataObject, block_rows: int, prefix: int
+):
+    order = data.draw(st.permutations(range(len(items))))
+    other = make_config(block_rows=block_rows, prefix_dims=prefix)
+    assert_frame_equal(find_edges(items[order], other), find_edges(items, CONFIG))
+
+
+@settings(deadline=None, max_examples=40)
+@given(items=crawls())
+def test_sources_one_by_one_and_across_equal_one_run(items: pl.DataFrame):
+    alone = [find_edges(items.filter(pl.col("source") == source), CONFIG) for source in SOURCES]
+    parts = union(*alone, find_cross_edges(items, CONFIG))
+    assert_frame_equal(parts, find_edges(items, CONFIG))
+
+
+@settings(deadline=None, max_examples=40)
+@given(items=crawls(), cut=st.integers(0, 14))
+def test_new_edges_and_the_old_equal_one_run(items: pl.DataFrame, cut: int):
+    old, new = items[:cut], items[cut:]
+    parts = union(find_edges(old, CONFIG), find_new_edges(old, new, CONFIG))
+    assert_frame_equal(parts, find_edges(items, CONFIG))
+
+
+@settings(deadline=None, max_examples=40)
+@given(items=crawls())
+def test_every_pair_alone_decides_as_among_all(items: pl.DataFrame):
+    """An edge is a matter of its two images: no third one changes it."""
+    pairs = itertools.combinations(range(len(items)), 2)
+    alone = [find_edges(items[list(pair)], CONFIG) for pair in pairs]
+    assert_frame_equal(union(find_edges(items, CONFIG), *alone).unique().sort("a", "b"),
+                       find_edges(items, CONFIG))
+    assert sum(map(len, alone)) == len(find_edges(items, CONFIG))
+
+
+def test_a_pixiv_link_names_the_page():
+    items = make_items(
+        {"image_key": "danbooru/1", "linked_pixiv_id": "7", "linked_pixiv_page": 1},
+        {"image_key": "danbooru/2", "linked_pixiv_id": "7"},
+        {"image_key": "pixiv/7_p0"},
+        {"image_key": "pixiv/7_p1"},
+    )
+    edges = find_edges(items, CONFIG)
+    assert edges.select("a", "b", "evidence", "kind").rows() == [
+        ("danbooru/1", "pixiv/7_p1", ["pixiv_link"], "duplicate")
+    ]
+
+
+def test_an_embedding_that_is_not_finite_is_named():
+    items = make_items({"image_key": "danbooru/1", "embedding": [float("nan")] * 8})
+    with pytest.raises(ValueError, match="danbooru/1"):
+        find_edges(items, CONFIG)
+
+
+def test_a_repeated_key_is_refused():
+    items = make_items({"image_key": "danbooru/1"}, {"image_key": "danbooru/1"})
+    with pytest.raises(ValueError, match="'danbooru/1' more than once"):
+        find_edges(items, CONFIG)
