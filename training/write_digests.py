@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "dataproc_assets"
-ENTRY = re.compile(r"(uri: package:dataproc_assets/(\S+)\s+sha256: )[0-9a-f]{64}")
+ENTRY = re.compile(r'(uri: package:dataproc_assets/(\S+)\s+sha256: ")[0-9a-f]{64}')
 
 
 def main() -> None:
