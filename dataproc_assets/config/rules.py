@@ -22,7 +22,7 @@ def checked_regex(pattern: str) -> str:
 
 
 Regex = Annotated[str, Field(min_length=1), AfterValidator(checked_regex)]
-Values = Annotated[list[str | int], Field(min_length=1)]
+Values = Annotated[list[str] | list[int], Field(min_length=1)]
 
 
 class _OnColumn(StrictModel):

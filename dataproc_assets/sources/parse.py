@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 from pydantic import ValidationError
 
 from dataproc_assets.config.sources import SourceConfig
@@ -18,7 +19,11 @@ RECORDS_SCHEMA = pl.Schema(RECORD_SCHEMA | {"record_place": pl.String})
 """`RECORD_SCHEMA` and where the record was found."""
 
 _ORDER = {"updated": pl.Datetime("us", "UTC"), "order": pl.String, "digest": pl.String}
-_UNKNOWN = {
+"""The last of equal keys in this order counts."""
+
+_SCHEMA = pl.Schema(RECORDS_SCHEMA | _ORDER)
+_ARROW_SCHEMA = _SCHEMA.to_frame().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+_UNKNOWN: dict[str, Any] = {"updated": None} | {
     name: [] if isinstance(dtype, pl.List) else None for name, dtype in RECORD_SCHEMA.items()
 }
 _CHUNK = 50_000
@@ -45,7 +50,7 @@ def parse_records(source: SourceConfig, items: Iterable[Item]) -> tuple[pl.DataF
             continue
         row["image_key"] = f"{source.name}/{row.pop('native_id')}"
         row["source"] = source.name
-        row["digest"] = hashlib.sha256(repr(row).encode("utf-8", "replace")).hexdigest()
+        row["digest"] = _digest(payload)
         row["record_place"] = place
         row["order"] = re.sub(r"\d+", lambda digits: digits[0].zfill(20), place)
         rows.append(row)
@@ -59,7 +64,9 @@ def parse_records(source: SourceConfig, items: Iterable[Item]) -> tuple[pl.DataF
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=pl.Schema(RECORDS_SCHEMA | _ORDER), orient="row")
+    # Arrow takes lists of texts as they are; polars would make a series of each.
+    table = pa.Table.from_pylist(rows, schema=_ARROW_SCHEMA)
+    return pl.DataFrame(table).cast(_SCHEMA)
 
 
 def _latest(records: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -94,11 +101,17 @@ def _decode(payload: Payload) -> dict[str, Any]:
         raise ValueError(f"not JSON: line {error.lineno} column {error.colno}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"not JSON: byte {error.start} is not {error.encoding}") from error
-    except RecursionError as error:
-        raise ValueError("not JSON: nested too deeply") from error
+    except (RecursionError, ValueError) as error:
+        raise ValueError("not JSON: nested too deeply, or a number too long") from error
     if not isinstance(raw, dict):
         raise ValueError("not a JSON object")
     return raw
+
+
+def _digest(payload: Payload) -> str:
+    """Sets an order among records of one image at one place, whatever order they came in."""
+    content = payload if isinstance(payload, bytes) else repr(payload).encode("utf-8", "replace")
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _reason(error: ValueError) -> str:

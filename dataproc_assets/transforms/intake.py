@@ -24,4 +24,6 @@ def add_intake_columns(records: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
         .agg(pl.col("best").max().alias("artist_best_favourites"))
     )
     age = (start - pl.col("created")).dt.total_microseconds() // _DAY
-    return records.with_columns(age.alias("age_days")).join(best_by_key, on="image_key", how="left")
+    return records.with_columns(age.alias("age_days")).join(
+        best_by_key, on="image_key", how="left", maintain_order="left"
+    )

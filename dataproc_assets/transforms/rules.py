@@ -40,20 +40,20 @@ def _condition(rule: config.ConditionConfig | config.RuleConfig) -> pl.Expr:
     raise TypeError(f"no expression for {type(rule).__name__}")
 
 
-def _any_in(column: pl.Expr, values: Sequence[str | int]) -> pl.Expr:
+def _any_in(column: pl.Expr, values: Sequence[str] | Sequence[int]) -> pl.Expr:
     return pl.any_horizontal(column.list.contains(pl.lit(value)) for value in values)
 
 
 def rule_expression(rule: config.RuleConfig) -> pl.Expr:
-    """Boolean, never null: true where the row passes `rule`.
+    """Boolean named after the rule, never null: true where the row passes.
 
     A row to which `rule.when` does not apply passes; on an unknown value `rule.missing` decides.
     """
     passes = _condition(rule).fill_null(rule.missing == "keep")
     if not rule.when:
-        return passes
+        return passes.alias(rule.name)
     applies = reduce(pl.Expr.and_, (_condition(part).fill_null(False) for part in rule.when))
-    return ~applies | passes
+    return (~applies | passes).alias(rule.name)
 
 
 def apply_rules(
