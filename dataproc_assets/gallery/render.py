@@ -1,0 +1,83 @@
+"""Pages as HTML: no script runs, nothing is loaded from elsewhere, all text is escaped."""
+
+import base64
+import hashlib
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dataproc_assets.gallery.view import Page
+
+SECTIONS = [
+    ("index.html", "Overview"),
+    ("drops.html", "Drops"),
+    ("clusters.html", "Clusters"),
+    ("pairs.html", "Pairs"),
+    ("tiers.html", "Tiers"),
+    ("images.html", "Images"),
+    ("release.html", "Releases"),
+]
+STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+# `'self'` is no origin to a browser that opened a file; `file:` is what it shows pictures from.
+POLICY = (
+    f"default-src 'none'; img-src 'self' file:; style-src 'sha256-{_STYLE_HASH}'; "
+    "base-uri 'none'; form-action 'none'"
+)
+_UNITS = ["bytes", "kB", "MB", "GB", "TB"]
+
+
+class Renderer:
+    """Renders pages that may refer to the pictures in `thumbs` (path by digest) and no others."""
+
+    def __init__(self, thumbs: dict[str, str], footer: dict[str, Any]) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("dataproc_assets.gallery"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=_printable,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(count=_count, size=_size, share=_share)
+        self._environment.globals.update(
+            thumbs=thumbs, footer=footer, sections=SECTIONS, style=Markup(STYLE), policy=POLICY
+        )
+
+    def render(self, page: Page) -> bytes:
+        """The page's HTML, UTF-8."""
+        template = self._environment.get_template(f"{page.template}.html.j2")
+        html = template.render(page.values, title=page.title, section=page.section)
+        return f"{html}\n".encode()
+
+
+def _printable(value: Any) -> Any:
+    """Text without control characters, which HTML forbids; everything else as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(
+        character
+        for character in value
+        if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cs"}
+    )
+
+
+def _count(number: int | None) -> str:
+    """1234567 as `1,234,567`; an unknown number as a dash."""
+    return "–" if number is None else f"{number:,}"
+
+
+def _size(number: float) -> str:
+    """A number of bytes in the largest unit that leaves at least one."""
+    unit = 0
+    while number >= 1000 and unit < len(_UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
+
+
+def _share(part: float, whole: float) -> str:
+    """A part of a whole in percent with one decimal; `0` where there is no whole."""
+    return f"{100 * part / whole:.1f}" if whole else "0"
