@@ -13,13 +13,16 @@ class DecodeConfig(StrictModel):
     """The limits of decoding one image, and what its transparent parts show.
 
     `max_pixels` is checked from the header, before anything is decoded; `max_seconds` counts
-    decoding and the models' preprocessing, not reading.
+    decoding and the models' preprocessing, not reading. For metrics, a JPEG whose shorter side
+    is at least twice `jpeg_side` is decoded at 1/2, 1/4 or 1/8 of its size, never below
+    `jpeg_side`: models see less than that anyway.
     """
 
     max_pixels: int = Field(gt=0)
     max_bytes: int = Field(gt=0)
     max_seconds: float = Field(gt=0)
     background: list[Byte] = Field(min_length=3, max_length=3)
+    jpeg_side: int = Field(gt=0)
 
 
 class ReadConfig(StrictModel):

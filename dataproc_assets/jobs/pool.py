@@ -21,6 +21,7 @@ class Ticket(Generic[Item, Result]):
     """An item on its way through a worker."""
 
     item: Item
+    started: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
     deadline: float | None = None
     abandoned: bool = False
@@ -30,6 +31,7 @@ class Ticket(Generic[Item, Result]):
     def start_clock(self, seconds: float) -> None:
         """From now on the item has so many seconds. What comes before is not limited here."""
         self.deadline = time.monotonic() + seconds
+        self.started.set()
 
 
 class OrderedPool(Generic[Item, Result]):
@@ -95,21 +97,18 @@ class OrderedPool(Generic[Item, Result]):
             except BaseException as error:
                 ticket.error = error
             ticket.done.set()
+            ticket.started.set()
             if ticket.abandoned:
                 return
 
     def _wait(self, ticket: Ticket[Item, Result]) -> Result:
-        while not ticket.done.wait(self._patience(ticket)):
-            if ticket.deadline is not None and time.monotonic() >= ticket.deadline:
+        ticket.started.wait()
+        while not ticket.done.wait(_left(ticket.deadline)):
+            if _left(ticket.deadline) == 0:
                 return self._give_up(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.result  # type: ignore[return-value]
-
-    def _patience(self, ticket: Ticket[Item, Result]) -> float:
-        if ticket.deadline is None:
-            return 1.0
-        return max(0.0, ticket.deadline - time.monotonic())
 
     def _give_up(self, ticket: Ticket[Item, Result]) -> Result:
         ticket.abandoned = True
@@ -122,3 +121,7 @@ class OrderedPool(Generic[Item, Result]):
             )
         self._start_worker()
         return self._too_slow(ticket.item)
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -15,6 +15,7 @@ class ProgressFile:
         self.done = 0
         self.parts = 0
         self.errors: Counter[str] = Counter()
+        self._skipped = 0
         self._every = every_seconds
         self._start = self._written = time.monotonic()
         self.write()
@@ -27,6 +28,11 @@ class ProgressFile:
         if time.monotonic() - self._written >= self._every:
             self.write()
 
+    def skip(self) -> None:
+        """Count an image that was done before; it takes no part in the rate."""
+        self.done += 1
+        self._skipped += 1
+
     def write(self) -> None:
         """Replace the file; a reader sees the old one or the new one."""
         self._written = time.monotonic()
@@ -35,7 +41,7 @@ class ProgressFile:
             "done": self.done,
             "total": self.total,
             "errors": dict(sorted(self.errors.items())),
-            "images_per_second": self.done / seconds if seconds else 0.0,
+            "images_per_second": (self.done - self._skipped) / seconds if seconds else 0.0,
             "parts": self.parts,
         }
         temporary = self.path.with_suffix(".tmp")

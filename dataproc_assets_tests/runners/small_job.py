@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def main() -> None:
     (out / f"pid-{host.rank}").write_text(str(os.getpid()))
     act = config["acts"].get(str(host.rank), "work")
     if act == "kill":
-        print("about to die")
+        sys.stderr.write("about to die\n")
         os.kill(os.getpid(), signal.SIGKILL)
     if act == "raise":
         host.fail(RuntimeError("weights are missing"))

@@ -1,0 +1,108 @@
+"""A small crawl on disk and the job that passes over it."""
+
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.config.passes import part_fingerprint
+from dataproc_assets.config.project import CONF
+from dataproc_assets.config.runners import ReadConfig, RunnerConfig
+from dataproc_assets.config.yaml import read_yaml
+from dataproc_assets.runners import Job
+from dataproc_assets.storage.layout import part_path
+from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.parquet import from_parquet, to_parquet
+from dataproc_assets_tests.jobs.pictures import WHITE, encode, gradient
+
+TODO = pl.Schema(
+    {
+        "image_key": pl.String,
+        "version": pl.String,
+        "uri": pl.String,
+        "offset": pl.Int64,
+        "length": pl.Int64,
+        "metrics": pl.List(pl.String),
+    }
+)
+Row = tuple[str, str, str, int | None, int | None, list[str]]
+
+
+def metric(name: str) -> MetricConfig:
+    """A metric as the project configures it."""
+    return read_yaml(CONF / "metrics" / f"{name}.yaml", MetricConfig)
+
+
+def runner_config(processes: int = 1, readers: int = 2) -> RunnerConfig:
+    """Local processes on the CPU that try a read once."""
+    return RunnerConfig(
+        kind="local",
+        processes=processes,
+        threads=1,
+        readers=readers,
+        device="cpu",
+        read=ReadConfig(tries=1, backoff_seconds=0.0, stop_after=4),
+    )
+
+
+def pass_job(store: Path, units: dict[str, list[Row]], metrics: tuple[str, ...]) -> Job:
+    """The metric pass over units of the source `pixiv`."""
+    return Job(
+        module="dataproc_assets.jobs.metric_pass",
+        config={
+            "storage": str(store),
+            "source": "pixiv",
+            "metrics": [metric(name).model_dump(mode="json") for name in metrics],
+            "decode": WHITE.model_dump(),
+        },
+        units={
+            f"{unit}.todo.parquet": to_parquet(pl.DataFrame(rows, schema=TODO, orient="row"))
+            for unit, rows in units.items()
+        },
+        name="metrics-pixiv",
+    )
+
+
+def write_pictures(folder: Path, count: int, metrics: list[str]) -> list[Row]:
+    """So many different PNG files, one row each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for index in range(count):
+        path = folder / f"{index}.png"
+        path.write_bytes(encode(gradient(24 + index, 20, shift=40 * index), "PNG"))
+        rows.append((f"pixiv/{index}_p0", f"v{index}", str(path), None, None, metrics))
+    return rows
+
+
+def write_tar(path: Path, count: int, metrics: list[str]) -> list[Row]:
+    """The same pictures as members of a tar, one row each."""
+    with tarfile.open(path, "w") as tar:
+        for index in range(count):
+            data = encode(gradient(24 + index, 20, shift=40 * index), "PNG")
+            member = tarfile.TarInfo(f"{index}.png")
+            member.size = len(data)
+            tar.addfile(member, BytesIO(data))
+    with tarfile.open(path) as tar:
+        return [
+            (f"pixiv/{index}_p0", f"v{index}", str(path), m.offset_data, m.size, metrics)
+            for index, m in enumerate(tar.getmembers())
+        ]
+
+
+def read_part(store: Path, name: str, unit: str) -> pl.DataFrame:
+    """A metric's part of a unit."""
+    return from_parquet(open_store(str(store)).get(part_of(name, unit)))
+
+
+def part_of(name: str, unit: str) -> str:
+    """Where a metric's part of a unit lies."""
+    return part_path(name, part_fingerprint(metric(name), WHITE), "pixiv", unit)
+
+
+def parts(store: Path) -> dict[str, bytes]:
+    """Every part's bytes by path."""
+    objects: ObjectStore = open_store(str(store))
+    paths = objects.list("units/metrics")["path"]
+    return {path: objects.get(path) for path in paths if path.endswith(".parquet")}

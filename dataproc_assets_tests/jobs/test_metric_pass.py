@@ -1,0 +1,214 @@
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dataproc_assets.runners import Job, JobFailed, JobResult, Progress, make_runner
+from dataproc_assets.storage.digest import frame_digest
+from dataproc_assets.storage.layout import done_path
+from dataproc_assets.storage.objects import open_store
+from dataproc_assets_tests.jobs.passes import (
+    part_of,
+    parts,
+    pass_job,
+    read_part,
+    runner_config,
+    write_pictures,
+    write_tar,
+)
+
+PIXELS = ["pixels"]
+
+
+def run(job: Job, processes: int = 1, readers: int = 2) -> JobResult:
+    return make_runner(runner_config(processes, readers)).run(job)
+
+
+def statistics(store: Path, metric: str, unit: str) -> dict:
+    return json.loads(open_store(str(store)).get(done_path(part_of(metric, unit))))
+
+
+def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
+    store, crawl = tmp_path / "store", tmp_path / "crawl"
+    rows = write_pictures(crawl, 3, PIXELS)
+    (crawl / "1.png").write_bytes(b"not a picture")
+    rows.append(("pixiv/0_p1", "v", str(crawl / "gone.png"), None, None, PIXELS))
+
+    result = run(pass_job(store, {"u": rows}, ("pixels",)))
+
+    part = read_part(store, "pixels", "u")
+    assert part.select("image_key", "version", "status", "error").rows() == [
+        ("pixiv/0_p0", "v0", "ok", None),
+        ("pixiv/0_p1", "v", "retry", "missing"),
+        ("pixiv/1_p0", "v1", "failed", "not_an_image"),
+        ("pixiv/2_p0", "v2", "ok", None),
+    ]
+    assert part["pixels_width"].to_list() == [24, None, None, 26]
+    digest = hashlib.sha256((crawl / "2.png").read_bytes()).hexdigest()
+    assert part["pixels_sha256"].to_list()[3] == digest
+    assert result.progress == Progress(
+        4, 4, {"missing": 1, "not_an_image": 1}, result.progress.images_per_second, 1
+    )
+    about = statistics(store, "pixels", "u")
+    assert (about["rows"], about["ok"], about["retry"]) == (4, 2, 1)
+    assert about["failed"] == {"not_an_image": 1}
+    assert about["device"] == "cpu"
+    assert about["digest"] == frame_digest(part)
+    assert set(about["seconds"]) == {"read", "decode", "model", "write"}
+
+
+def test_parts_do_not_depend_on_processes_readers_or_row_order(tmp_path: Path) -> None:
+    rows = write_pictures(tmp_path / "crawl", 12, PIXELS)
+    units = {f"u{index}": rows[index * 4 : index * 4 + 4] for index in range(3)}
+    turned = {unit: list(reversed(rows)) for unit, rows in units.items()}
+
+    one = run(pass_job(tmp_path / "one", units, ("pixels",)), processes=1, readers=1)
+    two = run(pass_job(tmp_path / "two", turned, ("pixels",)), processes=2, readers=3)
+
+    assert (one.workers, two.workers) == (1, 2)
+    assert len(parts(tmp_path / "one")) == 3
+    assert parts(tmp_path / "one") == parts(tmp_path / "two")
+
+
+def test_members_of_a_tar_are_read_by_address(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "crawl", 5, PIXELS)
+    members = write_tar(tmp_path / "shard.tar", 5, PIXELS)
+
+    run(pass_job(tmp_path / "files", {"u": files}, ("pixels",)))
+    run(pass_job(tmp_path / "tars", {"u": members}, ("pixels",)))
+
+    assert read_part(tmp_path / "tars", "pixels", "u")["status"].to_list() == ["ok"] * 5
+    assert parts(tmp_path / "files") == parts(tmp_path / "tars")
+
+
+def test_a_shard_that_became_shorter_is_retried(tmp_path: Path) -> None:
+    members = write_tar(tmp_path / "shard.tar", 2, PIXELS)
+    whole = (tmp_path / "shard.tar").read_bytes()
+    offset = members[1][3]
+    assert offset is not None
+    (tmp_path / "shard.tar").write_bytes(whole[: offset + 10])
+
+    run(pass_job(tmp_path / "store", {"u": members}, ("pixels",)))
+
+    part = read_part(tmp_path / "store", "pixels", "u")
+    assert part["status"].to_list() == ["ok", "retry"]
+
+
+def test_an_image_gets_only_the_metrics_that_it_lacks(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    rows = write_pictures(tmp_path / "crawl", 4, PIXELS)
+    wants = [["pixels"], ["pixels", "softmax"], ["softmax"], ["pixels"]]
+    rows = [(*row[:5], want) for row, want in zip(rows, wants, strict=True)]
+
+    run(pass_job(store, {"u": rows}, ("pixels", "softmax")))
+
+    pixels, softmax = (read_part(store, name, "u") for name in ("pixels", "softmax"))
+    assert pixels["image_key"].to_list() == ["pixiv/0_p0", "pixiv/1_p0", "pixiv/3_p0"]
+    assert pixels["pixels_width"].to_list() == [24, 25, 27]
+    assert softmax["image_key"].to_list() == ["pixiv/1_p0", "pixiv/2_p0"]
+    assert softmax["softmax_nsfw"].null_count() == 0
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    rows = write_pictures(tmp_path / "crawl", 3, PIXELS)
+    job = pass_job(store, {"u": rows[:2], "v": rows[2:]}, ("pixels",))
+    run(job)
+    (tmp_path / "crawl" / "0.png").unlink()
+    open_store(str(store)).delete(done_path(part_of("pixels", "v")))
+
+    result = run(job)
+
+    assert (result.progress.done, result.progress.parts) == (3, 1)
+    assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "ok"]
+
+
+def test_a_part_with_rows_to_retry_is_made_again(tmp_path: Path) -> None:
+    store, crawl = tmp_path / "store", tmp_path / "crawl"
+    rows = write_pictures(crawl, 2, PIXELS)
+    job = pass_job(store, {"u": rows}, ("pixels",))
+    late = (crawl / "1.png").read_bytes()
+    (crawl / "1.png").unlink()
+    run(job)
+    assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "retry"]
+
+    (crawl / "1.png").write_bytes(late)
+    run(job)
+
+    assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "ok"]
+    assert statistics(store, "pixels", "u")["retry"] == 0
+
+
+def test_a_killed_pass_goes_on_from_its_last_part(tmp_path: Path) -> None:
+    crawl, store = tmp_path / "crawl", tmp_path / "store"
+    rows = write_pictures(crawl, 6, PIXELS)
+    units = {"u0": rows[:2], "u1": rows[2:4], "u2": rows[4:]}
+    run(pass_job(tmp_path / "whole", units, ("pixels",)))
+    # Reading a pipe that nobody writes to holds the worker in its second unit.
+    blocked = crawl / "2.png"
+    content = blocked.read_bytes()
+    blocked.unlink()
+    os.mkfifo(blocked)
+    job = pass_job(store, units, ("pixels",))
+
+    def kill_after_first_part(progress: Progress) -> None:
+        if progress.parts == 1:
+            children = Path("/proc/self/task").glob("*/children")
+            for pid in {pid for path in children for pid in path.read_text().split()}:
+                os.kill(int(pid), signal.SIGKILL)
+
+    with pytest.raises(JobFailed, match="SIGKILL"):
+        make_runner(runner_config()).run(job, kill_after_first_part)
+    assert len(parts(store)) == 1
+
+    blocked.unlink()
+    blocked.write_bytes(content)
+    result = run(job)
+
+    assert result.progress.parts == 2
+    assert parts(store) == parts(tmp_path / "whole")
+
+
+def test_an_outage_of_the_storage_ends_the_job(tmp_path: Path) -> None:
+    rows = write_pictures(tmp_path / "crawl", 8, PIXELS)
+    for path in (tmp_path / "crawl").iterdir():
+        path.unlink()
+
+    with pytest.raises(JobFailed) as failure:
+        run(pass_job(tmp_path / "store", {"u": rows}, ("pixels",)))
+
+    assert "StorageOutageError: 4 images in a row could not be read" in failure.value.reason
+    assert parts(tmp_path / "store") == {}
+
+
+def test_a_metric_that_is_not_configured_is_named(tmp_path: Path) -> None:
+    rows = write_pictures(tmp_path / "crawl", 1, ["beauty"])
+
+    with pytest.raises(JobFailed, match=r"u.todo.parquet asks for beauty"):
+        run(pass_job(tmp_path / "store", {"u": rows}, ("pixels",)))
+
+
+def test_without_units_nothing_is_written(tmp_path: Path) -> None:
+    result = run(pass_job(tmp_path / "store", {}, ("pixels",)))
+
+    assert result.progress.total == 0
+    assert parts(tmp_path / "store") == {}
+
+
+def test_types_are_the_metrics_even_when_all_rows_failed(tmp_path: Path) -> None:
+    store, crawl = tmp_path / "store", tmp_path / "crawl"
+    rows = write_pictures(crawl, 2, PIXELS)
+    run(pass_job(store, {"good": rows}, ("pixels",)))
+    for path in crawl.iterdir():
+        path.write_bytes(b"lost")
+
+    run(pass_job(store, {"bad": rows}, ("pixels",)))
+
+    bad = read_part(store, "pixels", "bad")
+    assert bad.schema == read_part(store, "pixels", "good").schema
+    assert bad.schema["pixels_phash"] == pl.UInt64
+    assert bad["status"].to_list() == ["failed", "failed"]
