@@ -24,6 +24,7 @@ class DedupConfig(StrictModel):
     pictures only at or above `link_cosine_min`.
     """
 
+    embedding: str = Field(min_length=1)  # the metric whose `{metric}_embedding` is compared
     cosine: float = Field(gt=0, le=1)
     phash_distance: Bits
     variant_distance: Bits

@@ -54,7 +54,7 @@ def _found(
     rows: pl.DataFrame, sampled: np.ndarray, edges: pl.DataFrame, cosine: float
 ) -> pl.DataFrame:
     """Edges (i, j) at or above the cosine that touch a sampled row."""
-    alike = edges.filter(pl.col("cosine") >= integer_threshold(cosine) / SCALE**2)
+    alike = edges.filter(pl.col("cosine") >= integer_threshold(cosine) / float(SCALE**2))
     ends = {"i": row_numbers(alike["a"], rows), "j": row_numbers(alike["b"], rows)}
     touches = np.isin(ends["i"], sampled) | np.isin(ends["j"], sampled)
     return pl.DataFrame(ends).filter(pl.Series(touches, dtype=pl.Boolean))

@@ -5,7 +5,7 @@ import polars as pl
 
 from dataproc_assets.config.dedup import DedupConfig
 from dataproc_assets.dedup.links import EVIDENCE, HASHES, LINKS
-from dataproc_assets.dedup.quantise import SCALE, integer_threshold
+from dataproc_assets.dedup.quantise import cosines, integer_threshold
 
 EDGE_SCHEMA = {
     "a": pl.String,
@@ -51,8 +51,7 @@ def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.D
             phash_distance(pairs, rows),
             keys.gather(pairs["i"]).alias("a"),
             keys.gather(pairs["j"]).alias("b"),
-            # Rounding of the vectors can take equal ones past 1 by some 1e-5.
-            cosine=(pl.col("dot") / SCALE**2).clip(upper_bound=1.0),
+            _cosine(pairs["dot"]),
         )
         .with_columns(kind=kind, evidence=evidence.list.drop_nulls())
         .filter(pl.col("kind").is_not_null())
@@ -65,6 +64,11 @@ def _any_of(names: tuple[str, ...]) -> pl.Expr:
     return pl.any_horizontal(pl.col("evidence").list.contains(name) for name in names)
 
 
+def _cosine(dots: pl.Series) -> pl.Series:
+    values = pl.Series("cosine", cosines(dots.fill_null(0).to_numpy()))
+    return values.zip_with(dots.is_not_null(), _nulls(values))
+
+
 def phash_distance(pairs: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
     """Bits in which the 64-bit perceptual hashes differ, Int32; null where one is unknown."""
     left = rows["phash"].gather(pairs["i"])
@@ -72,4 +76,8 @@ def phash_distance(pairs: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
     bits = np.bitwise_count(left.fill_null(0).to_numpy() ^ right.fill_null(0).to_numpy())
     known = left.is_not_null() & right.is_not_null()
     distance = pl.Series("phash_distance", bits, pl.Int32)
-    return distance.zip_with(known, pl.Series([None], dtype=pl.Int32).new_from_index(0, len(bits)))
+    return distance.zip_with(known, _nulls(distance))
+
+
+def _nulls(like: pl.Series) -> pl.Series:
+    return pl.Series([None], dtype=like.dtype).new_from_index(0, len(like))

@@ -52,3 +52,12 @@ def pair_dots(left: np.ndarray, right: np.ndarray, i: np.ndarray, j: np.ndarray)
             "pd,pd->p", left[i[part]].astype(np.int64), right[j[part]].astype(np.int64)
         )
     return dots
+
+
+def cosines(dots: np.ndarray) -> np.ndarray:
+    """Integer dot products as cosines, float64, at most 1.
+
+    Equal vectors can pass 1 by some 1e-5, since rounding changes their length a little. NumPy
+    divides here because a polars division by a literal depends on the number of rows.
+    """
+    return np.minimum(dots / float(SCALE**2), 1.0)

@@ -16,6 +16,7 @@ SOURCES = ("danbooru", "gelbooru", "pixiv")
 
 def make_config(**changes) -> DedupConfig:
     values = {
+        "embedding": "clip",
         "cosine": 0.97,
         "phash_distance": 8,
         "variant_distance": 20,

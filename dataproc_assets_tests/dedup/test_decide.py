@@ -12,7 +12,8 @@ NEAR, VARIANT, APART = 0b1111_1111, (1 << 9) - 1, (1 << 21) - 1
 def decided(first: dict, second: dict) -> list[tuple]:
     items = make_items(
         {"image_key": "danbooru/1", "embedding": at_cosine(1), "phash": 0, "post_id": "1"}
-        | {"url": "https://post/1"} | first,
+        | {"url": "https://post/1"}
+        | first,
         {"image_key": "danbooru/2", "embedding": at_cosine(0.98), "phash": 0} | second,
     )
     edges = find_edges(items, CONFIG)

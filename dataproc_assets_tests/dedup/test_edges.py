@@ -48,8 +48,9 @@ def test_every_pair_alone_decides_as_among_all(items: pl.DataFrame):
     """An edge is a matter of its two images: no third one changes it."""
     pairs = itertools.combinations(range(len(items)), 2)
     alone = [find_edges(items[list(pair)], CONFIG) for pair in pairs]
-    assert_frame_equal(union(find_edges(items, CONFIG), *alone).unique().sort("a", "b"),
-                       find_edges(items, CONFIG))
+    assert_frame_equal(
+        union(find_edges(items, CONFIG), *alone).unique().sort("a", "b"), find_edges(items, CONFIG)
+    )
     assert sum(map(len, alone)) == len(find_edges(items, CONFIG))
 
 

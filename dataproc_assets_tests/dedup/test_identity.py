@@ -88,9 +88,7 @@ def test_a_derived_id_never_repeats_a_released_one():
     }
 
 
-@pytest.mark.parametrize(
-    "rows", [(("x/a", "1"), ("x/a", "2")), (("x/a", "1"), ("x/b", "1"))]
-)
+@pytest.mark.parametrize("rows", [(("x/a", "1"), ("x/a", "2")), (("x/a", "1"), ("x/b", "1"))])
 def test_a_ledger_that_binds_twice_is_refused(rows: tuple):
     with pytest.raises(ValueError, match="identity ledger binds"):
         members("ab", ledger(*rows))

@@ -1,0 +1,166 @@
+"""Near-duplicate search against faiss `IndexFlatIP.range_search`, on the same vectors in one run.
+
+`python benchmarks/near_duplicates.py --rows 200000 --dimensions 768`. Threads of both sides come
+from OMP_NUM_THREADS. Each timed search is its own process, so that its peak memory is its own.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dataproc_assets.dedup.pairs import find_pairs
+from dataproc_assets.dedup.quantise import integer_threshold, quantise
+
+PEER = "faiss"
+OURS = "dataproc_assets"
+UNPRUNED = "dataproc_assets, no prefix"
+
+
+def embeddings(rows: int, dimensions: int, spectrum: float, seed: int) -> np.ndarray:
+    """Unit vectors with a common mean, as CLIP's have, and one row in ten near another.
+
+    The variances fall as i ** -spectrum in a random basis: 0 is the same in all directions.
+    """
+    random = np.random.default_rng(seed)
+    scales = np.arange(1, dimensions + 1) ** (-spectrum / 2)
+    scales *= np.sqrt(0.5 / np.square(scales).sum())
+    basis = np.linalg.qr(random.normal(size=(dimensions, dimensions)))[0].astype(np.float32)
+    vectors = random.standard_normal((rows, dimensions), np.float32) * scales.astype(np.float32)
+    vectors[:, 0] += np.sqrt(0.5)
+    vectors = vectors @ basis
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    copies = random.permutation(rows)[: rows // 10 * 2].reshape(2, -1)
+    away = random.uniform(0, 0.4, (copies.shape[1], 1)) / np.sqrt(dimensions)
+    noise = random.standard_normal((copies.shape[1], dimensions))
+    vectors[copies[0]] = vectors[copies[1]] + noise * away
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def search_ours(vectors: np.ndarray, cosine: float, block_rows: int, prefix_dims: int):
+    """Pairs (i, j) of this project, quantisation included."""
+    found = find_pairs(
+        [quantise(vectors)],
+        [(0, 0)],
+        integer_threshold(cosine),
+        block_rows=block_rows,
+        prefix_dims=prefix_dims,
+    )
+    return found.i, found.j
+
+
+def search_faiss(vectors: np.ndarray, cosine: float):
+    """Pairs (i, j), i < j, of faiss, which compares every pair twice and each row with itself."""
+    import faiss  # optional: only the peer needs it
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)  # type: ignore[call-arg]
+    limits, _, columns = index.range_search(vectors, cosine)  # type: ignore[call-arg]
+    rows = np.repeat(np.arange(len(vectors)), np.diff(limits.astype(np.int64)))
+    upper = rows < columns
+    i, j = rows[upper], columns[upper]
+    order = np.lexsort((j, i))
+    return i[order], j[order]
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """One search in this process: seconds and peak memory as JSON, pairs to a file."""
+    vectors = np.load(arguments.vectors)
+    if arguments.side == PEER:
+        import faiss  # noqa: F401  the import is not part of the search
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    if arguments.side == PEER:
+        i, j = search_faiss(vectors, arguments.cosine)
+    else:
+        prefix = arguments.prefix_dims if arguments.side == OURS else 0
+        i, j = search_ours(vectors, arguments.cosine, arguments.block_rows, prefix)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    np.save(arguments.pairs, np.stack([i, j]))
+    print(json.dumps({"seconds": seconds, "mib": peak / 1024, "added_mib": (peak - base) / 1024}))
+
+
+def brute_force(vectors: np.ndarray, cosine: float, sample: int) -> set[tuple[int, int]]:
+    """Pairs that touch the first `sample` rows, by float64 products of the quantised vectors."""
+    quantised = quantise(vectors)
+    head = quantised[:sample].astype(np.float64)
+    pairs = set()
+    for top in range(0, len(vectors), 4096):
+        dots = head @ quantised[top : top + 4096].astype(np.float64).T
+        left, right = np.nonzero(dots >= integer_threshold(cosine))
+        pairs |= {(int(i), int(j)) for i, j in zip(left, right + top, strict=True) if i < j}
+    return pairs
+
+
+def main() -> None:
+    """Both sides in turn, `--repeats` times; the best of each is compared."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--dimensions", type=int, default=256)
+    parser.add_argument("--cosine", type=float, default=0.97)
+    parser.add_argument("--block-rows", type=int, default=1024)
+    parser.add_argument("--prefix-dims", type=int, default=64)
+    parser.add_argument("--spectrum", type=float, default=1.0)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sample", type=int, default=500, help="rows that measure recall")
+    parser.add_argument("--sides", nargs="+", default=[OURS, UNPRUNED, PEER])
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--vectors", help=argparse.SUPPRESS)
+    parser.add_argument("--pairs", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        measure(arguments)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare(arguments, Path(folder))
+
+
+def compare(arguments: argparse.Namespace, folder: Path) -> None:
+    """Run every side on the same file of vectors and print the table."""
+    vectors = embeddings(arguments.rows, arguments.dimensions, arguments.spectrum, seed=1)
+    np.save(folder / "vectors.npy", vectors)
+    results: dict[str, list[dict]] = {side: [] for side in arguments.sides}
+    files = ["--vectors", folder / "vectors.npy", "--pairs", folder / "pairs.npy"]
+    expected = brute_force(vectors, arguments.cosine, arguments.sample)
+    for _ in range(arguments.repeats):
+        for side in arguments.sides:
+            command = [sys.executable, __file__, *sys.argv[1:], "--side", side, *files]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode:
+                print(f"{side}: not measured ({done.stderr.strip().splitlines()[-1]})")
+                continue
+            pairs = np.load(folder / "pairs.npy")
+            found = {(int(i), int(j)) for i, j in pairs.T if i < arguments.sample}
+            result = json.loads(done.stdout) | {"pairs": pairs.shape[1]}
+            result["recall"] = len(found & expected) / max(len(expected), 1)
+            results[side].append(result)
+    print(
+        f"{arguments.rows} x {arguments.dimensions}, cosine {arguments.cosine}, spectrum "
+        f"{arguments.spectrum}, best of {arguments.repeats}, {platform.machine()}"
+    )
+    best = {
+        side: min(runs, key=lambda run: run["seconds"]) for side, runs in results.items() if runs
+    }
+    for side, run in best.items():
+        spread = "/".join(f"{other['seconds']:.2f}" for other in results[side])
+        print(
+            f"{side:28} {run['seconds']:8.2f} s ({spread})  peak {run['mib']:6.0f} MiB "
+            f"(+{run['added_mib']:.0f})  pairs {run['pairs']}  recall {run['recall']:.4f}"
+        )
+    for side in (OURS, UNPRUNED):
+        if side in best and PEER in best:
+            print(
+                f"{side}: {best[PEER]['seconds'] / best[side]['seconds']:.1f} times faiss's speed"
+            )
+
+
+if __name__ == "__main__":
+    main()
