@@ -1,5 +1,6 @@
 """A small crawl on disk and the job that passes over it."""
 
+import json
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import CONF
 from dataproc_assets.config.runners import ReadConfig, RunnerConfig
 from dataproc_assets.config.yaml import read_yaml
+from dataproc_assets.jobs.metric_pass import main
 from dataproc_assets.runners import Job
 from dataproc_assets.storage.layout import part_path
 from dataproc_assets.storage.objects import ObjectStore, open_store
@@ -63,6 +65,23 @@ def pass_job(store: Path, units: dict[str, list[Row]], metrics: tuple[str, ...])
         },
         name="metrics-pixiv",
     )
+
+
+def run_here(job: Job, folder: Path, rank: int = 0, world: int = 1, readers: int = 2) -> dict:
+    """One worker's share of a job in this process; what its progress file says at the end.
+
+    A process of its own loads torch first, which takes longer than all these tests.
+    """
+    inputs, outputs = folder / "input", folder / "output"
+    (inputs / "todo").mkdir(parents=True, exist_ok=True)
+    outputs.mkdir(exist_ok=True)
+    for name, data in job.units.items():
+        (inputs / "todo" / name).write_bytes(data)
+    place = runner_config(readers=readers).model_dump(
+        include={"threads", "readers", "device", "read"}
+    )
+    main({**job.config, **place}, inputs, outputs, rank, world)
+    return json.loads((outputs / f"progress-{rank}.json").read_text())
 
 
 def write_pictures(folder: Path, count: int, metrics: list[str]) -> list[Row]:

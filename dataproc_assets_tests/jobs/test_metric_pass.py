@@ -2,12 +2,14 @@ import hashlib
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from dataproc_assets.runners import Job, JobFailed, JobResult, Progress, make_runner
+from dataproc_assets.jobs.metric_pass import StorageOutageError
+from dataproc_assets.runners import JobFailed, Progress, make_runner
 from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import open_store
@@ -16,16 +18,13 @@ from dataproc_assets_tests.jobs.passes import (
     parts,
     pass_job,
     read_part,
+    run_here,
     runner_config,
     write_pictures,
     write_tar,
 )
 
 PIXELS = ["pixels"]
-
-
-def run(job: Job, processes: int = 1, readers: int = 2) -> JobResult:
-    return make_runner(runner_config(processes, readers)).run(job)
 
 
 def statistics(store: Path, metric: str, unit: str) -> dict:
@@ -38,7 +37,7 @@ def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
     (crawl / "1.png").write_bytes(b"not a picture")
     rows.append(("pixiv/0_p1", "v", str(crawl / "gone.png"), None, None, PIXELS))
 
-    result = run(pass_job(store, {"u": rows}, ("pixels",)))
+    progress = run_here(pass_job(store, {"u": rows}, ("pixels",)), tmp_path)
 
     part = read_part(store, "pixels", "u")
     assert part.select("image_key", "version", "status", "error").rows() == [
@@ -50,9 +49,8 @@ def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
     assert part["pixels_width"].to_list() == [24, None, None, 26]
     digest = hashlib.sha256((crawl / "2.png").read_bytes()).hexdigest()
     assert part["pixels_sha256"].to_list()[3] == digest
-    assert result.progress == Progress(
-        4, 4, {"missing": 1, "not_an_image": 1}, result.progress.images_per_second, 1
-    )
+    assert (progress["done"], progress["total"], progress["parts"]) == (4, 4, 1)
+    assert progress["errors"] == {"missing": 1, "not_an_image": 1}
     about = statistics(store, "pixels", "u")
     assert (about["rows"], about["ok"], about["retry"]) == (4, 2, 1)
     assert about["failed"] == {"not_an_image": 1}
@@ -61,15 +59,16 @@ def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
     assert set(about["seconds"]) == {"read", "decode", "model", "write"}
 
 
-def test_parts_do_not_depend_on_processes_readers_or_row_order(tmp_path: Path) -> None:
+def test_parts_do_not_depend_on_workers_readers_or_row_order(tmp_path: Path) -> None:
     rows = write_pictures(tmp_path / "crawl", 12, PIXELS)
     units = {f"u{index}": rows[index * 4 : index * 4 + 4] for index in range(3)}
     turned = {unit: list(reversed(rows)) for unit, rows in units.items()}
 
-    one = run(pass_job(tmp_path / "one", units, ("pixels",)), processes=1, readers=1)
-    two = run(pass_job(tmp_path / "two", turned, ("pixels",)), processes=2, readers=3)
+    run_here(pass_job(tmp_path / "one", units, ("pixels",)), tmp_path / "a", readers=1)
+    job = pass_job(tmp_path / "two", turned, ("pixels",))
+    done = [run_here(job, tmp_path / "b", rank, world=2, readers=3)["done"] for rank in (0, 1)]
 
-    assert (one.workers, two.workers) == (1, 2)
+    assert done == [8, 4]
     assert len(parts(tmp_path / "one")) == 3
     assert parts(tmp_path / "one") == parts(tmp_path / "two")
 
@@ -78,8 +77,8 @@ def test_members_of_a_tar_are_read_by_address(tmp_path: Path) -> None:
     files = write_pictures(tmp_path / "crawl", 5, PIXELS)
     members = write_tar(tmp_path / "shard.tar", 5, PIXELS)
 
-    run(pass_job(tmp_path / "files", {"u": files}, ("pixels",)))
-    run(pass_job(tmp_path / "tars", {"u": members}, ("pixels",)))
+    run_here(pass_job(tmp_path / "files", {"u": files}, ("pixels",)), tmp_path / "a")
+    run_here(pass_job(tmp_path / "tars", {"u": members}, ("pixels",)), tmp_path / "b")
 
     assert read_part(tmp_path / "tars", "pixels", "u")["status"].to_list() == ["ok"] * 5
     assert parts(tmp_path / "files") == parts(tmp_path / "tars")
@@ -92,7 +91,7 @@ def test_a_shard_that_became_shorter_is_retried(tmp_path: Path) -> None:
     assert offset is not None
     (tmp_path / "shard.tar").write_bytes(whole[: offset + 10])
 
-    run(pass_job(tmp_path / "store", {"u": members}, ("pixels",)))
+    run_here(pass_job(tmp_path / "store", {"u": members}, ("pixels",)), tmp_path)
 
     part = read_part(tmp_path / "store", "pixels", "u")
     assert part["status"].to_list() == ["ok", "retry"]
@@ -104,7 +103,7 @@ def test_an_image_gets_only_the_metrics_that_it_lacks(tmp_path: Path) -> None:
     wants = [["pixels"], ["pixels", "softmax"], ["softmax"], ["pixels"]]
     rows = [(*row[:5], want) for row, want in zip(rows, wants, strict=True)]
 
-    run(pass_job(store, {"u": rows}, ("pixels", "softmax")))
+    run_here(pass_job(store, {"u": rows}, ("pixels", "softmax")), tmp_path)
 
     pixels, softmax = (read_part(store, name, "u") for name in ("pixels", "softmax"))
     assert pixels["image_key"].to_list() == ["pixiv/0_p0", "pixiv/1_p0", "pixiv/3_p0"]
@@ -117,13 +116,13 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     store = tmp_path / "store"
     rows = write_pictures(tmp_path / "crawl", 3, PIXELS)
     job = pass_job(store, {"u": rows[:2], "v": rows[2:]}, ("pixels",))
-    run(job)
+    run_here(job, tmp_path)
     (tmp_path / "crawl" / "0.png").unlink()
     open_store(str(store)).delete(done_path(part_of("pixels", "v")))
 
-    result = run(job)
+    progress = run_here(job, tmp_path)
 
-    assert (result.progress.done, result.progress.parts) == (3, 1)
+    assert (progress["done"], progress["parts"]) == (3, 1)
     assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "ok"]
 
 
@@ -133,21 +132,45 @@ def test_a_part_with_rows_to_retry_is_made_again(tmp_path: Path) -> None:
     job = pass_job(store, {"u": rows}, ("pixels",))
     late = (crawl / "1.png").read_bytes()
     (crawl / "1.png").unlink()
-    run(job)
+    run_here(job, tmp_path)
     assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "retry"]
 
     (crawl / "1.png").write_bytes(late)
-    run(job)
+    run_here(job, tmp_path)
 
     assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "ok"]
     assert statistics(store, "pixels", "u")["retry"] == 0
 
 
+@pytest.mark.slow
+def test_two_processes_write_the_parts_that_one_writes(tmp_path: Path) -> None:
+    rows = write_pictures(tmp_path / "crawl", 6, PIXELS)
+    units = {f"u{index}": rows[index * 2 : index * 2 + 2] for index in range(3)}
+
+    run_here(pass_job(tmp_path / "one", units, ("pixels",)), tmp_path)
+    result = make_runner(runner_config(processes=2)).run(
+        pass_job(tmp_path / "two", units, ("pixels",))
+    )
+
+    assert (result.workers, result.progress.done, result.progress.parts) == (2, 6, 3)
+    assert parts(tmp_path / "one") == parts(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_a_wrong_configuration_is_the_jobs_reason(tmp_path: Path) -> None:
+    job = pass_job(tmp_path / "store", {}, ("pixels",))
+    wrong = replace(job, config={**job.config, "sauce": "pixiv"})
+
+    with pytest.raises(JobFailed, match=r"worker 0: ValidationError(.|\n)*sauce"):
+        make_runner(runner_config()).run(wrong)
+
+
+@pytest.mark.slow
 def test_a_killed_pass_goes_on_from_its_last_part(tmp_path: Path) -> None:
     crawl, store = tmp_path / "crawl", tmp_path / "store"
     rows = write_pictures(crawl, 6, PIXELS)
     units = {"u0": rows[:2], "u1": rows[2:4], "u2": rows[4:]}
-    run(pass_job(tmp_path / "whole", units, ("pixels",)))
+    run_here(pass_job(tmp_path / "whole", units, ("pixels",)), tmp_path)
     # Reading a pipe that nobody writes to holds the worker in its second unit.
     blocked = crawl / "2.png"
     content = blocked.read_bytes()
@@ -167,9 +190,7 @@ def test_a_killed_pass_goes_on_from_its_last_part(tmp_path: Path) -> None:
 
     blocked.unlink()
     blocked.write_bytes(content)
-    result = run(job)
-
-    assert result.progress.parts == 2
+    assert run_here(job, tmp_path / "again")["parts"] == 2
     assert parts(store) == parts(tmp_path / "whole")
 
 
@@ -178,35 +199,27 @@ def test_an_outage_of_the_storage_ends_the_job(tmp_path: Path) -> None:
     for path in (tmp_path / "crawl").iterdir():
         path.unlink()
 
-    with pytest.raises(JobFailed) as failure:
-        run(pass_job(tmp_path / "store", {"u": rows}, ("pixels",)))
+    with pytest.raises(StorageOutageError, match="4 images in a row could not be read"):
+        run_here(pass_job(tmp_path / "store", {"u": rows}, ("pixels",)), tmp_path)
 
-    assert "StorageOutageError: 4 images in a row could not be read" in failure.value.reason
     assert parts(tmp_path / "store") == {}
 
 
 def test_a_metric_that_is_not_configured_is_named(tmp_path: Path) -> None:
     rows = write_pictures(tmp_path / "crawl", 1, ["beauty"])
 
-    with pytest.raises(JobFailed, match=r"u.todo.parquet asks for beauty"):
-        run(pass_job(tmp_path / "store", {"u": rows}, ("pixels",)))
-
-
-def test_without_units_nothing_is_written(tmp_path: Path) -> None:
-    result = run(pass_job(tmp_path / "store", {}, ("pixels",)))
-
-    assert result.progress.total == 0
-    assert parts(tmp_path / "store") == {}
+    with pytest.raises(ValueError, match=r"u.todo.parquet asks for beauty"):
+        run_here(pass_job(tmp_path / "store", {"u": rows}, ("pixels",)), tmp_path)
 
 
 def test_types_are_the_metrics_even_when_all_rows_failed(tmp_path: Path) -> None:
     store, crawl = tmp_path / "store", tmp_path / "crawl"
     rows = write_pictures(crawl, 2, PIXELS)
-    run(pass_job(store, {"good": rows}, ("pixels",)))
+    run_here(pass_job(store, {"good": rows}, ("pixels",)), tmp_path / "a")
     for path in crawl.iterdir():
         path.write_bytes(b"lost")
 
-    run(pass_job(store, {"bad": rows}, ("pixels",)))
+    run_here(pass_job(store, {"bad": rows}, ("pixels",)), tmp_path / "b")
 
     bad = read_part(store, "pixels", "bad")
     assert bad.schema == read_part(store, "pixels", "good").schema
