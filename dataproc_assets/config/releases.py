@@ -68,14 +68,16 @@ class Buckets(StrictModel):
 class LatentsConfig(StrictModel):
     """The latents of a release: which VAE, which buckets, and the type in the shards.
 
-    `sample_share` is the share of images that are decoded again for their PSNR and a preview.
+    `sample_share` is the share of images that are decoded again for their PSNR and a preview;
+    buckets of fewer than `small_bucket` images are kept, and named in the manifest.
     """
 
     vae: str
     buckets: Buckets
-    dtype: Literal["float32", "float16"] = "float32"
-    batch_size: Count = 4
-    sample_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    dtype: Literal["float32", "float16"]
+    batch_size: Count
+    sample_share: Annotated[float, Field(ge=0, le=1)]
+    small_bucket: Count
     shard: Shard
 
 

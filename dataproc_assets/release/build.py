@@ -9,7 +9,7 @@ counts as written when its mark, `{folder}/.marks/{digest}/…`, is there and it
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dataproc_assets.release.manifest import (
@@ -18,10 +18,28 @@ from dataproc_assets.release.manifest import (
     Manifest,
     object_sha256,
     read_manifest,
+    verify_folder,
 )
 from dataproc_assets.release.tars import Written
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.objects import ObjectStore
+
+
+class ReleaseExistsError(Exception):
+    """The name stands for other content already."""
+
+
+class ReleaseDamagedError(Exception):
+    """A published folder is no longer what its manifest says."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published folder: its digest, its manifest, and whether this call made it."""
+
+    digest: str
+    created: bool
+    manifest: Manifest
 
 
 class Build:
@@ -69,6 +87,43 @@ class Build:
         except FileNotFoundError:
             return None
         return entry if same else None
+
+
+def publish_once(
+    store: ObjectStore,
+    folder: str,
+    digest: str,
+    fill: Callable[[Build], Manifest],
+    conflict: Callable[[Manifest], str],
+) -> Published:
+    """Fill a folder and commit it, or verify the one of the same digest that is there.
+
+    Args:
+        fill: writes all files and returns their manifest.
+        conflict: what a person is told about a manifest of another digest.
+
+    Raises:
+        ReleaseExistsError: the folder is published with another digest.
+        ReleaseDamagedError: it is published with this digest, but its files are not intact.
+    """
+    existing = read_manifest(store, folder)
+    if existing is None:
+        build = Build(store, folder, digest)
+        manifest = fill(build)
+        if build.commit(manifest):
+            return Published(digest, True, manifest)
+        existing = read_manifest(store, folder)
+    assert existing is not None
+    if existing.digest != digest:
+        raise ReleaseExistsError(conflict(existing))
+    problems = verify_folder(store, folder)
+    if problems:
+        raise ReleaseDamagedError(
+            f"{store.uri(folder)} is damaged:\n"
+            + "\n".join(f"- {problem}" for problem in problems)
+            + "\nRestore these files from a copy or an older version of the bucket's objects."
+        )
+    return Published(digest, False, existing)
 
 
 def clean(store: ObjectStore, folder: str) -> list[str]:

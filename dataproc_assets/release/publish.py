@@ -1,17 +1,16 @@
 """Publishing a release: everything is written, then one manifest makes it visible."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from dataproc_assets.config.releases import ReleaseConfig
-from dataproc_assets.release.build import Build
+from dataproc_assets.release.build import Build, Published, publish_once
 from dataproc_assets.release.differences import differences
 from dataproc_assets.release.formats import dataset_card, sd_scripts_metadata
-from dataproc_assets.release.manifest import Manifest, read_manifest, verify
+from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.rows import ADDRESS, located, release_counts
 from dataproc_assets.release.samples import Read, read_images, to_sample
 from dataproc_assets.release.select import Step
@@ -25,25 +24,8 @@ from dataproc_assets.storage.parquet import to_parquet
 FORMAT = 1
 
 
-class ReleaseExistsError(Exception):
-    """The name stands for other content already."""
-
-
-class ReleaseDamagedError(Exception):
-    """A published release is no longer what its manifest says."""
-
-
 class ForbiddenImageError(Exception):
     """A row that must never be released was about to be."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A release: its digest, its manifest, and whether this call made it."""
-
-    digest: str
-    created: bool
-    manifest: Manifest
 
 
 def publish(
@@ -82,37 +64,34 @@ def publish(
     train = rows.drop(*ADDRESS)
     content = config.model_dump(mode="json", exclude={"latents"})
     digest = json_digest({"format": FORMAT, "config": content, "rows": frame_digest(train)})
-    existing = read_manifest(store, release_path(config.name))
-    if existing is not None:
-        return _same_or_raise(store, config, existing, digest, content, train)
-    build = Build(store, release_path(config.name), digest)
-    if "webdataset" in config.formats:
-        _write_shards(build, config, rows, read, threads)
-    build.write("train.parquet", to_parquet(train), train.height)
-    if "sd_scripts" in config.formats:
-        for recipe in config.recipes:
-            build.write(
-                f"sd_scripts/{recipe}.json", sd_scripts_metadata(train, recipe), train.height
-            )
-    counts = release_counts(config, train, funnel)
-    if "huggingface" in config.formats:
-        build.write("README.md", dataset_card(config, counts).encode())
-    manifest = Manifest(
-        name=config.name,
-        root=build.root,
-        digest=digest,
-        config=content,
-        config_digest=json_digest(content),
-        inputs=inputs,
-        code_version=code_version,
-        counts=counts,
-        files=dict(sorted(build.files.items())),
-    )
-    if build.commit(manifest):
-        return Published(digest, True, manifest)
-    other = read_manifest(store, release_path(config.name))
-    assert other is not None
-    return _same_or_raise(store, config, other, digest, content, train)
+
+    def fill(build: Build) -> Manifest:
+        if "webdataset" in config.formats:
+            _write_shards(build, config, rows, read, threads)
+        counts = release_counts(config, train, funnel)
+        _write_tables(build, config, train, counts)
+        return Manifest(
+            name=config.name,
+            root=build.root,
+            digest=digest,
+            config=content,
+            config_digest=json_digest(content),
+            inputs=inputs,
+            code_version=code_version,
+            counts=counts,
+            files=dict(sorted(build.files.items())),
+        )
+
+    def conflict(existing: Manifest) -> str:
+        return (
+            f"release {config.name!r} is published at {store.uri(release_path(config.name))} and "
+            "never changes. What differs:\n"
+            + "\n".join(f"- {line}" for line in differences(store, existing, content, train))
+            + f"\nTo publish this content, copy conf/releases/{config.name}.yaml to a new file in "
+            "conf/releases and give it a new `name`."
+        )
+
+    return publish_once(store, release_path(config.name), digest, fill, conflict)
 
 
 def read_train(store: ObjectStore, name: str) -> pl.DataFrame:
@@ -153,27 +132,13 @@ def _write_shards(
         build.write_file(str(path), make)
 
 
-def _same_or_raise(
-    store: ObjectStore,
-    config: ReleaseConfig,
-    existing: Manifest,
-    digest: str,
-    content: dict[str, Any],
-    train: pl.DataFrame,
-) -> Published:
-    where = store.uri(release_path(config.name))
-    if existing.digest != digest:
-        raise ReleaseExistsError(
-            f"release {config.name!r} is published at {where} and never changes. What differs:\n"
-            + "\n".join(f"- {line}" for line in differences(store, existing, content, train))
-            + f"\nTo publish this content, copy conf/releases/{config.name}.yaml to a new file in "
-            "conf/releases and give it a new `name`."
-        )
-    problems = verify(store, config.name)
-    if problems:
-        raise ReleaseDamagedError(
-            f"release {config.name!r} at {where} is damaged:\n"
-            + "\n".join(f"- {line}" for line in problems)
-            + "\nRestore these files from a copy or an older version of the bucket's objects."
-        )
-    return Published(digest, False, existing)
+def _write_tables(
+    build: Build, config: ReleaseConfig, train: pl.DataFrame, counts: dict[str, Any]
+) -> None:
+    build.write("train.parquet", to_parquet(train), train.height)
+    if "sd_scripts" in config.formats:
+        for recipe in config.recipes:
+            data = sd_scripts_metadata(train, recipe)
+            build.write(f"sd_scripts/{recipe}.json", data, train.height)
+    if "huggingface" in config.formats:
+        build.write("README.md", dataset_card(config, counts).encode())

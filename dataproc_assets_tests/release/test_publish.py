@@ -11,14 +11,9 @@ import webdataset
 from PIL import Image
 
 from dataproc_assets.release import publish as module
+from dataproc_assets.release.build import ReleaseDamagedError, ReleaseExistsError
 from dataproc_assets.release.manifest import read_manifest, verify
-from dataproc_assets.release.publish import (
-    ForbiddenImageError,
-    ReleaseDamagedError,
-    ReleaseExistsError,
-    publish,
-    read_train,
-)
+from dataproc_assets.release.publish import ForbiddenImageError, publish, read_train
 from dataproc_assets.release.samples import ChangedImageError
 from dataproc_assets.release.select import train_table
 from dataproc_assets.storage.objects import ObjectStore

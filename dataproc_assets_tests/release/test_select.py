@@ -102,6 +102,10 @@ def test_buckets_are_the_release_s_own(crawl):
     latents = {
         "vae": "demo",
         "buckets": {"pixels": 16384, "step": 32, "min_side": 64, "max_side": 256},
+        "dtype": "float32",
+        "batch_size": 2,
+        "sample_share": 0.5,
+        "small_bucket": 2,
         "shard": {"bytes_max": 10_000},
     }
     table = train_table(crawl.images, crawl.sanitized, release_config(latents=latents)).table

@@ -1,0 +1,37 @@
+"""What the encoding of latents is told, and the name of the folder that its parts go to."""
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.metrics import VaeConfig, fingerprint
+from dataproc_assets.config.passes import DECODE_VERSION
+from dataproc_assets.config.runners import DecodeConfig, ReadConfig
+
+ENCODE_VERSION = 1  # raise it when a change of the job's code changes latents
+
+
+class EncodeConfig(StrictModel):
+    """One run of the encoding over unit files.
+
+    `device`, `threads`, `readers` and `read` are the runner's to say, the rest the caller's.
+    """
+
+    storage: str = Field(min_length=1)
+    vae: VaeConfig
+    decode: DecodeConfig
+    batch_size: int = Field(ge=1)
+    sample_share: float = Field(ge=0, le=1)
+    device: Literal["cpu", "cuda"]
+    threads: int = Field(ge=1)
+    readers: int = Field(ge=1)
+    read: ReadConfig
+
+
+def latent_fingerprint(vae: VaeConfig, decode: DecodeConfig) -> str:
+    """16 hex digits: the VAE's fingerprint, and what decoding and cutting do to every picture."""
+    values = [fingerprint(vae), decode.background, DECODE_VERSION, ENCODE_VERSION]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]

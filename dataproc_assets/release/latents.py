@@ -1,0 +1,189 @@
+"""A release's latents: WebDataset shards by bucket, visible by one manifest of their own."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dataproc_assets.config.latents import latent_fingerprint
+from dataproc_assets.config.metrics import VaeConfig
+from dataproc_assets.config.releases import LatentsConfig, ReleaseConfig
+from dataproc_assets.config.runners import DecodeConfig
+from dataproc_assets.release.build import Build, Published, publish_once
+from dataproc_assets.release.encoded import KEY, LatentReader, bucketed, latent_array, latent_index
+from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.release.publish import read_train
+from dataproc_assets.release.samples import canonical_json, first_prompt
+from dataproc_assets.release.tars import (
+    Sample,
+    Written,
+    sample_name,
+    shard_bounds,
+    shard_name,
+    write_tar,
+)
+from dataproc_assets.storage.digest import json_digest
+from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets.transforms.buckets import cover
+
+FORMAT = 1
+
+
+class LatentsIncompleteError(Exception):
+    """Images of the release have no latent yet."""
+
+
+def publish_latents(
+    store: ObjectStore,
+    config: ReleaseConfig,
+    vae: VaeConfig,
+    decode: DecodeConfig,
+    *,
+    code_version: str,
+) -> Published:
+    """Assemble the latents of a published release below `latents/{name}`.
+
+    A sample is `{id}.latent.npy` [channels, height / factor, width / factor], unscaled, `.json`
+    (original_size, crop_ltrb, resized_size, bucket, prompts …) and `.txt`. Images that failed
+    for good are left out and named in the manifest; no bucket is left out for being small.
+
+    Raises:
+        FileNotFoundError: the release is not published.
+        LatentsIncompleteError: images are not encoded yet.
+        ReleaseExistsError: its latents are published with another VAE or in another form.
+        ReleaseDamagedError: they are published, but their files are not intact.
+        ChangedFileError: a part was changed since it was written.
+    """
+    latents = config.latents
+    if latents is None:
+        raise ValueError(f"conf/releases/{config.name}.yaml has no section `latents`")
+    train = bucketed(read_train(store, config.name), latents.buckets)
+    release = read_manifest(store, release_path(config.name))
+    assert release is not None
+    fingerprint = latent_fingerprint(vae, decode)
+    about = {
+        **latents.model_dump(mode="json", exclude={"batch_size", "sample_share", "small_bucket"}),
+        "fingerprint": fingerprint,
+        "channels": vae.channels,
+        "factor": vae.factor,
+        "scaling": vae.scaling,
+    }
+    digest = json_digest({"format": FORMAT, "release": release.digest, "config": about})
+    folder = latents_path(config.name)
+
+    def fill(build: Build) -> Manifest:
+        rows = _indexed(config.name, train, latent_index(store, fingerprint))
+        located = _with_shards(rows.filter(pl.col("status") == "ok"), latents, vae)
+        _write_shards(build, located, LatentReader(store), config, vae)
+        table = located.select("image_id", *KEY, "shard", "psnr")
+        build.write("latents.parquet", to_parquet(table), table.height)
+        return Manifest(
+            name=config.name,
+            root=build.root,
+            digest=digest,
+            config=about,
+            config_digest=json_digest(about),
+            inputs={"release": release.digest},
+            code_version=code_version,
+            counts=_counts(rows, latents),
+            files=dict(sorted(build.files.items())),
+        )
+
+    def conflict(existing: Manifest) -> str:
+        return (
+            f"the latents of release {config.name!r} are published at {store.uri(folder)} with "
+            f"{existing.config}, now asked: {about}. Delete that folder if no training reads it "
+            "any more, or name a new release in conf/releases"
+        )
+
+    return publish_once(store, folder, digest, fill, conflict)
+
+
+def _indexed(name: str, train: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
+    """The train table with each image's status, psnr and part; all must have one."""
+    rows = train.join(index, on=KEY, how="left", validate="m:1", maintain_order="left")
+    missing = rows.filter(pl.col("status").is_null())["image_id"]
+    if len(missing):
+        raise LatentsIncompleteError(
+            f"{len(missing)} of {rows.height} images of release {name!r} are not encoded yet "
+            f"(first: {', '.join(missing.head(3))}); run the encoding job for its todo first"
+        )
+    return rows
+
+
+def _with_shards(rows: pl.DataFrame, config: LatentsConfig, vae: VaeConfig) -> pl.DataFrame:
+    """Sorted by bucket, then hash as the parts are; `shard` numbered from 0 in every bucket."""
+    item = np.dtype(config.dtype).itemsize * vae.channels
+    done = []
+    for (width, height), part in rows.sort(
+        "bucket_width", "bucket_height", "sha256", "image_id"
+    ).group_by("bucket_width", "bucket_height", maintain_order=True):
+        size = item * (int(width) // vae.factor) * (int(height) // vae.factor)
+        bounds = shard_bounds(
+            np.full(part.height, size), config.shard.bytes_max, config.shard.images_max
+        )
+        number = np.searchsorted(bounds, np.arange(part.height), side="right") - 1
+        names = [shard_name(f"webdataset/{width}x{height}", int(n)) for n in number]
+        done.append(part.with_columns(shard=pl.Series(names, dtype=pl.String)))
+    return pl.concat(done) if done else rows.with_columns(shard=pl.lit(None, pl.String))
+
+
+def _write_shards(
+    build: Build, rows: pl.DataFrame, reader: LatentReader, config: ReleaseConfig, vae: VaeConfig
+) -> None:
+    for (path,), part in rows.group_by("shard", maintain_order=True):
+
+        def make(local: Path, part: pl.DataFrame = part) -> Written:
+            whole = reader.rows(part).iter_rows(named=True)
+            return write_tar(local, (_sample(row, config, vae) for row in whole))
+
+        build.write_file(str(path), make)
+
+
+def _sample(row: dict[str, Any], config: ReleaseConfig, vae: VaeConfig) -> Sample:
+    assert config.latents is not None
+    latent = latent_array(row, config.latents.dtype)
+    bucket = (row["bucket_width"], row["bucket_height"])
+    expected = (vae.channels, bucket[1] // vae.factor, bucket[0] // vae.factor)
+    if latent.shape != expected:
+        raise ValueError(f"{row['image_id']}: latent of shape {latent.shape}, expected {expected}")
+    crop = cover(row["original_width"], row["original_height"], *bucket)
+    meta = {
+        "image_id": row["image_id"],
+        "representative": row["representative"],
+        "sha256": row["sha256"],
+        "original_size": [row["original_width"], row["original_height"]],
+        "resized_size": [crop.resized_width, crop.resized_height],
+        "crop_ltrb": [row[f"crop_{side}"] for side in ("left", "top", "right", "bottom")],
+        "bucket": list(bucket),
+        "prompts": {recipe: row[f"prompts__{recipe}"] for recipe in config.recipes},
+    }
+    buffer = BytesIO()
+    np.save(buffer, latent, allow_pickle=False)
+    return Sample(
+        sample_name(row["image_id"]),
+        [
+            ("latent.npy", buffer.getvalue()),
+            ("json", canonical_json(meta)),
+            ("txt", first_prompt(row, config.recipes[0]).encode()),
+        ],
+    )
+
+
+def _counts(rows: pl.DataFrame, config: LatentsConfig) -> dict[str, Any]:
+    ok = rows.filter(pl.col("status") == "ok")
+    failed = rows.filter(pl.col("status") != "ok").select("image_id", "error")
+    bucket = pl.format("{}x{}", "bucket_width", "bucket_height").alias("bucket")
+    buckets = dict(ok.group_by(bucket).len().sort("bucket").iter_rows())
+    psnr = ok.filter(pl.col("psnr").is_finite())["psnr"]
+    return {
+        "images": ok.height,
+        "failed": dict(failed.iter_rows()),
+        "buckets": buckets,
+        "small_buckets": [name for name, n in buckets.items() if n < config.small_bucket],
+        "psnr": {"images": len(psnr), "mean": psnr.mean(), "min": psnr.min()},
+    }
