@@ -33,6 +33,8 @@ def prompts(images: pl.LazyFrame, recipe: RecipeConfig, token_counts: pl.LazyFra
     chosen = dropped_out(units(base, recipe, token_counts), base, recipe)
     spent = _spend(chosen, recipe, token_counts)
     kept = spent.filter("fits")
+    counted = recipe.token_budget is not None
+    tokens = pl.col("tokens").fill_null(0) if counted else pl.lit(None, dtype=pl.Int32)
     cut = spent.filter(~pl.col("fits")).group_by("row", maintain_order=True).agg(cut="text")
     return (
         base.select("row", "image_id", "variant", "caption")
@@ -45,7 +47,7 @@ def prompts(images: pl.LazyFrame, recipe: RecipeConfig, token_counts: pl.LazyFra
             pl.col("prompt").fill_null(""),
             "caption",
             pl.col("groups").fill_null([]),
-            pl.col("tokens").fill_null(None if recipe.token_budget is None else 0),
+            tokens.alias("tokens"),
             pl.col("cut").fill_null([]),
         )
     )
