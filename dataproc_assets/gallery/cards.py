@@ -103,7 +103,7 @@ def _facts(row: dict[str, Any]) -> list[str]:
     if row["year"] is not None:
         facts.append(str(row["year"]))
     if row["pixels_width"] and row["pixels_height"]:
-        facts.append(f"{row['pixels_width']} × {row['pixels_height']}")
+        facts.append(f"{row['pixels_width']}\u00a0×\u00a0{row['pixels_height']}")
     if row["clip_score"] is not None:
-        facts.append(f"score {row['clip_score']:.2f}")
+        facts.append(f"score\u00a0{row['clip_score']:.2f}")
     return facts

@@ -25,5 +25,11 @@ def drops_page(view: View) -> Page:
     )
     by_rule = dict(ids.iter_rows())
     rules = [{**row, "ids": by_rule[row["rule"]]} for row in view.rules.iter_rows(named=True)]
-    values = {"sections": sections, "sources": view.sources, "rules": rules}
+    links = [(item["reason"].anchor, item["reason"].name) for item in sections]
+    values = {
+        "sections": sections,
+        "links": [*links, ("quarantine", "Quarantine")],
+        "sources": view.sources,
+        "rules": rules,
+    }
     return Page("drops.html", "Drops", "drops", values, "drops.html")

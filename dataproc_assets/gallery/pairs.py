@@ -40,7 +40,13 @@ def pairs_page(view: View) -> Page:
         ),
     ]
     lists = [
-        {"id": name, "title": title, "total": rows.height, "pairs": pair_list(view, rows)}
+        {
+            "id": name,
+            "title": title,
+            "link": (name, title),
+            "total": rows.height,
+            "pairs": pair_list(view, rows),
+        }
         for name, title, rows in parts
     ]
     values = {"cosine": line, "lists": lists}

@@ -1,5 +1,6 @@
 """Why rows were dropped, by name and number, over every stage that drops."""
 
+import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -8,16 +9,17 @@ from dataproc_assets.gallery.tables import GalleryTables
 
 # A reason that is spelled in a way not foreseen here would show a picture, so the marks are wider
 # than they need be. They are compared after all but letters is taken out.
-CONSENT_MARKS = {
+REFUSED_MARKS = {
     "takedown": "takedown",
     "takendown": "takedown",
     "optout": "opt_out",
     "optedout": "opt_out",
-    "consent": "opt_out",
-    "paidreward": "opt_out",
-    "banned": "banned",
+    "bannedartist": "banned_artist",
+    "bannedstatus": "banned_status",
     "quarantin": "quarantine",
     "never": "quarantine",
+    "child": "quarantine",
+    "unchecked": "unchecked",
 }
 
 
@@ -33,23 +35,25 @@ class Reason:
     shows_pictures: bool
 
 
-def consent_label(reason: pl.Expr) -> pl.Expr:
-    """The kind of a reason that forbids to show the picture; null for every other reason."""
-    letters = reason.str.to_lowercase().str.replace_all("[^a-z]", "")
-    label = pl.lit(None, pl.String)
-    for mark, name in CONSENT_MARKS.items():
-        marked = letters.str.contains(mark, literal=True)
-        label = pl.when(label.is_null() & marked).then(pl.lit(name)).otherwise(label)
-    return label
+def refused_label(reason: str | None) -> str | None:
+    """The kind of a reason that forbids to show the picture; None for every other reason."""
+    letters = re.sub("[^a-z]", "", (reason or "").lower())
+    return next((name for mark, name in REFUSED_MARKS.items() if mark in letters), None)
 
 
-def reason_name(reason: pl.Expr) -> pl.Expr:
-    """A reason without its particulars: `duplicate of a: md5` is `duplicate`, null `unknown`.
+def refused_reasons(reasons: pl.Series) -> list[str]:
+    """Those of a series of reasons, or of lists of them, that forbid to show the picture."""
+    flat = reasons.explode() if isinstance(reasons.dtype, pl.List) else reasons
+    return sorted(reason for reason in flat.drop_nulls().unique() if refused_label(reason))
+
+
+def reason_name(reason: str | None) -> str:
+    """A reason without its particulars: `duplicate of a: md5` is `duplicate`, none `unknown`.
 
     The particulars may name an artist or a key that must not be copied.
     """
-    name = reason.str.replace(r"(?s)(:| of ).*$", "").str.strip_chars()
-    return pl.coalesce(consent_label(reason), name, pl.lit("unknown"))
+    name = re.split(":| of ", reason or "", maxsplit=1)[0].strip()
+    return refused_label(reason) or name or "unknown"
 
 
 def dropped(tables: GalleryTables) -> dict[str, pl.DataFrame]:
@@ -57,31 +61,38 @@ def dropped(tables: GalleryTables) -> dict[str, pl.DataFrame]:
     rows = tables.augmented.filter(~pl.col("keep").fill_null(True))
     duplicates = tables.members.filter(pl.col("role") == "duplicate")
     stages = {
-        "curation": rows.select("image_key", "source", reason=reason_name(pl.col("drop_reason"))),
+        "curation": rows.select("image_key", "source", reason=_named(rows["drop_reason"])),
         "dedup": duplicates.select("image_key", "source", reason=pl.lit("duplicate")),
     }
     source = pl.col("representative").str.split("/").list.first()
     keys = tables.images.select("image_id", image_key="representative", source=source)
     for recipe, frame in tables.sanitized.items():
-        first = frame.filter(~pl.col("keep").fill_null(True)).unique(
-            "image_id", keep="first", maintain_order=True
+        first = (
+            frame.filter(~pl.col("keep").fill_null(True))
+            .unique("image_id", keep="first", maintain_order=True)
+            .join(keys, on="image_id", maintain_order="left")
         )
-        stages[f"recipe {recipe}"] = first.join(keys, on="image_id", maintain_order="left").select(
-            "image_key", "source", reason=reason_name(pl.col("drop_reason"))
-        )
+        reason = _named(first["drop_reason"])
+        stages[f"recipe {recipe}"] = first.select("image_key", "source", reason=reason)
     return stages
+
+
+def _named(reasons: pl.Series) -> pl.Series:
+    """The names of reasons, of which there are few different ones."""
+    different = reasons.unique()
+    names = [reason_name(reason) for reason in different]
+    return reasons.replace_strict(different, names, return_dtype=pl.String)
 
 
 def count_reasons(stages: dict[str, pl.DataFrame], sources: list[str]) -> list[Reason]:
     """The reasons of `dropped`: the stages in their order, in each the most frequent first."""
     found: list[Reason] = []
     for stage, rows in stages.items():
-        totals = rows.group_by("reason").agg(
-            pl.len(), consent_label(pl.col("reason").first()).is_null().alias("shows")
-        )
+        totals = rows.group_by("reason").len()
         cells = rows.group_by("reason", "source").len()
         counts = {(reason, source): number for reason, source, number in cells.iter_rows()}
-        for name, total, shows in totals.sort(["len", "reason"], descending=[True, False]).rows():
+        for name, total in totals.sort(["len", "reason"], descending=[True, False]).rows():
             by_source = {source: counts.get((name, source), 0) for source in sources}
-            found.append(Reason(f"reason-{len(found) + 1}", stage, name, total, by_source, shows))
+            anchor, shows = f"reason-{len(found) + 1}", refused_label(name) is None
+            found.append(Reason(anchor, stage, name, total, by_source, shows))
     return found

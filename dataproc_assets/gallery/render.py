@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from dataproc_assets.gallery.view import Page
 
-SECTIONS = [
+NAVIGATION = [
     ("index.html", "Overview"),
     ("drops.html", "Drops"),
     ("clusters.html", "Clusters"),
@@ -44,7 +44,7 @@ class Renderer:
         )
         self._environment.filters.update(count=_count, size=_size, share=_share)
         self._environment.globals.update(
-            thumbs=thumbs, footer=footer, sections=SECTIONS, style=Markup(STYLE), policy=POLICY
+            thumbs=thumbs, footer=footer, navigation=NAVIGATION, style=Markup(STYLE), policy=POLICY
         )
 
     def render(self, page: Page) -> bytes:

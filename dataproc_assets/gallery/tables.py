@@ -14,12 +14,14 @@ SCHEMAS = {
     "augmented": pl.Schema(
         {
             "image_key": _TEXT, "source": _TEXT, "keep": pl.Boolean, "drop_reason": _TEXT,
-            "drop_reasons": _LIST, "rating": _TEXT, "tier": _TEXT, "tier_percentile": pl.Float64,
-            "tier_reason": _TEXT, "title": _TEXT, "tags_character": _LIST, "tags_general": _LIST,
+            "drop_reasons": _LIST, "intake_drops": _LIST, "rating": _TEXT, "tier": _TEXT,
+            "tier_percentile": pl.Float64, "tier_reason": _TEXT, "title": _TEXT,
+            "tags_character": _LIST, "tags_general": _LIST,
             "pixels_sha256": _TEXT, "pixels_width": pl.Int32, "pixels_height": pl.Int32,
             "clip_score": pl.Float32, "year": pl.Int32,
         }
     ),
+    "flags": pl.Schema({"image_key": _TEXT, "flags": _LIST}),
     "edges": pl.Schema(
         {
             "a": _TEXT, "b": _TEXT, "cosine": pl.Float64, "phash_distance": pl.Int32,
@@ -54,6 +56,7 @@ SCHEMAS = {
 }  # fmt: skip
 SORTED_BY = {
     "augmented": ["image_key"],
+    "flags": ["image_key"],
     "edges": ["a", "b"],
     "members": ["image_key"],
     "images": ["image_id"],
@@ -66,16 +69,18 @@ SORTED_BY = {
 
 @dataclass(frozen=True)
 class GalleryTables:
-    """What the gallery is made from; every table but `augmented` may be empty.
+    """What the gallery is made from; every table may be empty.
 
-    `augmented` holds all sources, with the columns' namespaces taken off. Columns that are not in
-    SCHEMAS are not read and those that are missing count as unknown, but a key must be there.
+    `augmented` holds all sources, with the columns' namespaces taken off, and `flags` what safety
+    says of each of its rows: a row that safety did not judge is not shown. Columns that are not
+    in SCHEMAS are not read and those that are missing count as unknown, but a key must be there.
     `funnel` is in the order of the stages. `previews` are decoded latents (WebP bytes) by the
     SHA-256 of their original; `releases` are published manifests as dicts; `cosine` is the
     threshold of dedup. `quarantined` has a row for each key and rule.
     """
 
     augmented: pl.DataFrame
+    flags: pl.DataFrame
     cosine: float
     edges: pl.DataFrame = field(default_factory=SCHEMAS["edges"].to_frame)
     members: pl.DataFrame = field(default_factory=SCHEMAS["members"].to_frame)

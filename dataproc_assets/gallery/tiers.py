@@ -15,14 +15,21 @@ def tiers_page(view: View) -> Page:
     kept = view.everything.augmented.filter("keep")
     tiers = _tiers(kept)
     shown = drawn(view.shown.augmented.filter("keep"), "image_key", view.config)
+    samples = [
+        {"anchor": f"source-{number}", "source": source, "tiers": groups}
+        for number, source in enumerate(view.sources)
+        if (groups := _samples(view, shown, source, tiers))
+    ]
     values = {
         "tiers": _matrix(kept, "tier", tiers, view.sources),
         "ratings": _matrix(kept, "rating", RATINGS, view.sources),
         "no_tier": _matrix(kept.filter(pl.col("tier").is_null()), "tier_reason", [], view.sources),
         "sources": view.sources,
-        "samples": [
-            {"source": source, "tiers": _samples(view, shown, source, tiers)}
-            for source in view.sources
+        "samples": samples,
+        "links": [
+            ("tiers", "Tiers"),
+            ("ratings", "Ratings"),
+            *[(item["anchor"], f"Samples of {item['source']}") for item in samples],
         ],
     }
     return Page("tiers.html", "Tiers and ratings", "tiers", values, "tiers.html")

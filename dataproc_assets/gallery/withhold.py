@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from dataproc_assets.gallery.reasons import consent_label
+from dataproc_assets.gallery.reasons import refused_reasons
 from dataproc_assets.gallery.tables import GalleryTables
 from dataproc_assets.storage.digest import json_digest
 
@@ -23,7 +23,7 @@ class Withheld:
 
 
 def find_withheld(tables: GalleryTables) -> Withheld:
-    """The quarantined, opted-out and taken-down images with all copies of them.
+    """The quarantined, opted-out, taken-down and unjudged images with all copies of them.
 
     A copy is a row of the same component of duplicates, of the same image or of the same bytes,
     and a copy of a copy: one flagged row withholds its whole cluster.
@@ -75,23 +75,35 @@ def without(tables: GalleryTables, withheld: Withheld) -> GalleryTables:
 
 def _flagged(tables: GalleryTables) -> set[str]:
     """The keys that a table flags by itself."""
-    by_reason = tables.augmented.filter(_consent())
-    by_image = tables.images.filter("opt_out")
-    recipes = [frame.filter(_consent()).select("image_id") for frame in tables.sanitized.values()]
-    dropped = pl.concat([tables.images.clear().select("image_id"), *recipes]).unique()
-    by_recipe = tables.images.join(dropped, on="image_id", how="semi")
-    keys = set(tables.quarantined["image_key"]) | set(by_reason["image_key"])
-    for images in (by_image, by_recipe):
-        keys |= set(images["representative"].drop_nulls())
-        keys |= set(images["members"].explode().drop_nulls())
-    return keys
+    unjudged = tables.augmented.join(tables.flags, on="image_key", how="anti")
+    rows = [
+        tables.quarantined,
+        unjudged,
+        _refused(tables.flags, "flags"),
+        _refused(tables.augmented, "drop_reason", "drop_reasons", "intake_drops"),
+    ]
+    refused = [
+        _refused(frame, "drop_reason", "drop_reasons").select("image_id")
+        for frame in tables.sanitized.values()
+    ]
+    ids = pl.concat([tables.images.filter("opt_out").select("image_id"), *refused])
+    images = tables.images.join(ids, on="image_id", how="semi")
+    keys = [frame["image_key"] for frame in rows]
+    keys += [images["representative"], images["members"].explode()]
+    return set(pl.concat(keys).drop_nulls())
 
 
-def _consent() -> pl.Expr:
-    """Whether one of a row's reasons to drop it is about consent."""
-    listed = pl.col("drop_reasons").list.eval(consent_label(pl.element()).is_not_null())
-    first = consent_label(pl.col("drop_reason")).is_not_null()
-    return first | listed.list.any().fill_null(False)
+def _refused(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The rows with a reason, in any of the columns, that forbids to show the picture."""
+    refused = pl.lit(False)
+    for column in columns:
+        reasons = refused_reasons(frame[column])
+        if isinstance(frame.schema[column], pl.List):
+            found = pl.col(column).list.eval(pl.element().is_in(reasons)).list.any()
+        else:
+            found = pl.col(column).is_in(reasons)
+        refused = refused | found.fill_null(False)
+    return frame.filter(refused)
 
 
 def _links(tables: GalleryTables) -> pl.DataFrame:

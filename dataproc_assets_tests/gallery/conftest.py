@@ -64,8 +64,9 @@ class World:
 def row(key: str, data: bytes | None, **values: object) -> dict[str, object]:
     return {
         "image_key": key, "source": key.split("/")[0], "keep": True, "drop_reason": None,
-        "drop_reasons": [], "rating": "general", "tier": "best", "tier_percentile": 80.0,
-        "tier_reason": None, "title": f"title of {key}", "tags_general": ["1girl"],
+        "drop_reasons": [], "intake_drops": [], "rating": "general", "tier": "best",
+        "tier_percentile": 80.0, "tier_reason": None, "title": f"title of {key}",
+        "tags_general": ["1girl"],
         "pixels_sha256": digest(data) if data else None, "pixels_width": 40, "pixels_height": 80,
         "clip_score": 1.5, "year": 2021,
     } | values  # fmt: skip
@@ -78,7 +79,7 @@ def make_world() -> World:
         *[f"danbooru/plain{n}" for n in range(4)],
         *[f"pixiv/dropped{n}" for n in range(9)],
         "danbooru/twin", "danbooru/quarantined", "pixiv/optedout", "twitter/takendown",
-        "pixiv/lowscore",
+        "pixiv/flagged", "pixiv/unjudged", "pixiv/intake", "pixiv/lowscore",
     ]  # fmt: skip
     data = {name: png(number) for number, name in enumerate(names)}
     data["danbooru/quarantinedcopy"] = data["danbooru/quarantined"]
@@ -91,6 +92,8 @@ def make_world() -> World:
                            "drop_reasons": ["clip_score", "opt_out: artist Secret Person"]},
         "twitter/takendown": {"keep": False, "drop_reason": "takedown",
                               "drop_reasons": ["takedown"]},
+        "pixiv/intake": {"keep": False, "drop_reason": "too_young",
+                         "drop_reasons": ["too_young"], "intake_drops": ["takedown"]},
         "pixiv/lowscore": {"keep": False, "drop_reason": f"odd {HOSTILE}",
                            "drop_reasons": [f"odd {HOSTILE}"]},
     } | {
@@ -101,6 +104,7 @@ def make_world() -> World:
     rows = [row(key, content, **special.get(key, {})) for key, content in data.items()]
     tables = GalleryTables(
         augmented=pl.DataFrame(rows, infer_schema_length=None),
+        flags=_flags(list(data)),
         cosine=0.97,
         addresses=_addresses(list(data), len(data["pixiv/plain0"])),
         edges=EDGES,
@@ -174,6 +178,15 @@ def _addresses(keys: list[str], length: int) -> pl.DataFrame:
         uri=pl.when(in_tar).then(pl.lit("mem:/shard.tar")).otherwise("mem:/" + pl.col("image_key")),
         offset=pl.when(in_tar).then(pl.lit(512, pl.Int64)),
         length=pl.when(in_tar).then(pl.lit(length, pl.Int64)),
+    )
+
+
+def _flags(keys: list[str]) -> pl.DataFrame:
+    flags = {"pixiv/flagged": ["poor_content", "opt_out"], "pixiv/plain3": ["poor_content", "ai"]}
+    judged = [key for key in keys if key != "pixiv/unjudged"]
+    return pl.DataFrame(
+        {"image_key": judged, "flags": [flags.get(key, []) for key in judged]},
+        schema={"image_key": pl.String, "flags": pl.List(pl.String)},
     )
 
 

@@ -10,7 +10,7 @@ from dataproc_assets.gallery.build import MANIFEST
 from dataproc_assets.gallery.pictures import picture_path
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets_tests.gallery.conftest import World, files, make_world
+from dataproc_assets_tests.gallery.conftest import World, files
 
 
 def thumb(world: World, key: str) -> str:
@@ -32,7 +32,7 @@ def test_build_writes_pages_pictures_and_a_manifest_that_names_each_file(store, 
     assert (info.pages, info.thumbs, info.written) == (7, len(written) - 8, len(written) - 8)
     assert thumb(world, "pixiv/plain0") in written
     assert info.missing == {}
-    assert info.withheld == 4
+    assert info.withheld == 7
     assert store.exists(info.path)
 
 
@@ -51,7 +51,9 @@ def test_same_tables_give_the_same_bytes_whatever_the_row_order(tmp_path, world,
     build_gallery(second, tables, world.read, config.model_copy(update={"threads": 1}))
     one, other = files(first), files(second)
     inputs = [json.loads(found.pop(MANIFEST))["inputs"] for found in (one, other)]
-    assert [inputs[0].pop("config") != inputs[1].pop("config"), inputs[0] == inputs[1]] == [True] * 2
+    assert [inputs[0].pop("config") != inputs[1].pop("config"), inputs[0] == inputs[1]] == [
+        True
+    ] * 2
     footers = {path for path in one if one[path] != other[path]}
     assert footers == {path for path in one if path.endswith(".html")}  # they name the config
 
@@ -94,7 +96,7 @@ def test_files_of_an_older_build_are_deleted(store, world, config):
 def test_withheld_pictures_and_texts_are_in_no_file(store, world, config):
     info = build_gallery(store, world.tables, world.read, config)
     gone = ["danbooru/quarantined", "danbooru/quarantinedcopy", "pixiv/optedout",
-            "twitter/takendown"]  # fmt: skip
+            "twitter/takendown", "pixiv/flagged", "pixiv/unjudged", "pixiv/intake"]  # fmt: skip
     everything = b"\n".join([path.encode() + data for path, data in files(store).items()])
     for key in gone:
         assert world.digests[key].encode() not in everything
@@ -102,10 +104,11 @@ def test_withheld_pictures_and_texts_are_in_no_file(store, world, config):
         assert f"mem:/{key}" not in world.read.reads
     for text in (b"Secret Person", b"secret words", b"secret caption", b"quarantined words",
                  b"quarantined caption", b"preview of quarantined", b"pixiv/optedout",
-                 b"twitter/takendown", b"quarantinedcopy"):  # fmt: skip
+                 b"twitter/takendown", b"quarantinedcopy", b"pixiv/flagged",
+                 b"pixiv/unjudged"):  # fmt: skip
         assert text not in everything
     assert everything.count(b"danbooru/quarantined") == 1  # the list of ids
-    assert info.withheld == 4
+    assert info.withheld == 7
 
 
 def test_a_later_quarantine_deletes_picture_text_and_those_of_the_whole_cluster(
@@ -167,7 +170,9 @@ def test_samples_are_capped_and_the_count_is_told(store, world, config: GalleryC
 
 
 def test_a_gallery_of_nothing_says_so(store, world, config):
-    empty = replace(make_world().tables, augmented=world.tables.augmented.clear())
+    empty = replace(
+        world.tables, augmented=world.tables.augmented.clear(), flags=world.tables.flags.clear()
+    )
     tables = replace(
         empty,
         **{name: getattr(empty, name).clear() for name in ("edges", "members", "images")},
