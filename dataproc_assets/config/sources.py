@@ -76,6 +76,7 @@ class SourceConfig(StrictModel):
     settle_seconds: int = Field(ge=0)
     removed_share_max: Share
     rejects_share_max: Share
+    failed_share_max: Share
     tags_categorised: bool
     ai_tags: list[str] = Field(default_factory=list)
     prefilter: RuleList = Field(default_factory=list)

@@ -1,0 +1,110 @@
+"""The `dataproc` command."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from dataproc_assets.config.project import load_project
+from dataproc_assets.config.yaml import ConfigError
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.version import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dataproc")
+def cli() -> None:
+    """A dataset factory for anime-style image models.
+
+    The profile is a file of conf/profiles: DATAPROC_PROFILE names it (default: local).
+    Runs are recorded on the Dagster instance in DAGSTER_HOME (default: the current folder).
+    """
+
+
+@cli.command()
+@click.option("--source", metavar="S", help="Make the per-source stages of this source alone.")
+@click.option("--until", metavar="ASSET", help="Stop after this asset, e.g. prefiltered.")
+def run(source: str | None, until: str | None) -> None:
+    """Make whatever is stale, in order, from the crawl to the latents.
+
+    Nothing is made twice: a run that was ended is taken up where it stopped.
+    """
+    home = _dagster_home()
+    lake = _lake()
+    import dagster as dg
+
+    from dataproc_assets.definitions import build
+    from dataproc_assets.run import RunFailed, flow, run_stale, terminal
+
+    _one_of("--source", source, sorted(lake.project.sources))
+    _one_of("--until", until, flow(lake))
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        try:
+            steps = run_stale(
+                build(lake.project, terminal(click.echo)),
+                lake,
+                instance,
+                source=source,
+                until=until,
+                say=click.echo,
+            )
+        except RunFailed as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(f"done in {steps} runs" if steps else "nothing to do: everything is up to date")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def upload(folder: Path) -> None:
+    """Copy a folder of crawled files into the profile's crawl root.
+
+    A file that is there with the same bytes is left alone.
+    """
+    from dataproc_assets.storage.upload import upload_folder
+
+    lake = _lake()
+    copied, known = upload_folder(lake.bucket, folder)
+    click.echo(f"{lake.bucket.url}: {copied} files copied, {known} were there")
+
+
+@cli.command()
+@click.option(
+    "--truth",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A ground truth file to compare the duplicates with.",
+)
+def report(truth: Path | None) -> None:
+    """Show the rows in and out of every stage, the drops, the releases, what to open next."""
+    from dataproc_assets.report import print_report
+
+    print_report(_lake(), truth)
+
+
+def main() -> None:
+    """The entry point: errors of the configuration are one message, not a traceback."""
+    try:
+        cli()
+    except ConfigError as error:
+        click.echo(f"the configuration is wrong:\n{error}", err=True)
+        sys.exit(2)
+
+
+def _lake() -> Lake:
+    return Lake(load_project())
+
+
+def _dagster_home() -> Path:
+    """DAGSTER_HOME, by default the current folder where it has a dagster.yaml."""
+    home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd()).absolute()
+    if not (home / "dagster.yaml").is_file():
+        raise click.ClickException(
+            f"{home} has no dagster.yaml: run in the project's folder, or set DAGSTER_HOME to it"
+        )
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def _one_of(option: str, value: str | None, known: list[str]) -> None:
+    if value is not None and value not in known:
+        raise click.BadParameter(f"'{value}' is none of {', '.join(known)}", param_hint=option)

@@ -1,0 +1,106 @@
+"""The whole configuration, loaded and checked in one go."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dataproc_assets.config.curation import CurationConfig
+from dataproc_assets.config.dedup import DedupConfig
+from dataproc_assets.config.gallery import GalleryConfig
+from dataproc_assets.config.metrics import MetricConfig, VaeConfig
+from dataproc_assets.config.profiles import ProfileConfig
+from dataproc_assets.config.recipes import RecipeConfig
+from dataproc_assets.config.releases import ReleaseConfig
+from dataproc_assets.config.safety import SafetyConfig
+from dataproc_assets.config.sources import SourceConfig
+from dataproc_assets.config.yaml import ConfigError, read_yaml
+
+CONF = Path(__file__).parent.parent / "conf"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that conf/ says; names of files are the keys."""
+
+    profile: ProfileConfig
+    sources: dict[str, SourceConfig]
+    metrics: dict[str, MetricConfig]
+    vaes: dict[str, VaeConfig]
+    curation: CurationConfig
+    dedup: DedupConfig
+    safety: SafetyConfig
+    gallery: GalleryConfig
+    recipes: dict[str, RecipeConfig]
+    releases: dict[str, ReleaseConfig]
+
+    @cached_property
+    def pass_metrics(self) -> dict[str, MetricConfig]:
+        """The metrics of the shared pass over every eligible image."""
+        return {name: metric for name, metric in self.metrics.items() if metric.on == "todo"}
+
+    @cached_property
+    def late_metrics(self) -> dict[str, MetricConfig]:
+        """The metrics that run late, on the clusters' representatives."""
+        late = "representatives"
+        return {name: metric for name, metric in self.metrics.items() if metric.on == late}
+
+
+def load_project(conf: Path | None = None, profile: str | None = None) -> Project:
+    """Read conf/ under a profile.
+
+    Args:
+        conf: the folder; by default `DATAPROC_CONF`, else the one in the package.
+        profile: a file of conf/profiles; by default `DATAPROC_PROFILE`, else `local`.
+
+    Raises ConfigError, naming file and line, for whatever is wrong.
+    """
+    folder = conf or Path(os.environ.get("DATAPROC_CONF") or CONF)
+    chosen = profile or os.environ.get("DATAPROC_PROFILE") or "local"
+    project = Project(
+        profile=_named(folder / "profiles" / f"{chosen}.yaml", ProfileConfig),
+        sources=_folder(folder / "sources", SourceConfig),
+        metrics=_folder(folder / "metrics", MetricConfig),
+        vaes=_folder(folder / "vaes", VaeConfig),
+        curation=read_yaml(folder / "curation.yaml", CurationConfig),
+        dedup=read_yaml(folder / "dedup.yaml", DedupConfig),
+        safety=read_yaml(folder / "safety.yaml", SafetyConfig),
+        gallery=read_yaml(folder / "gallery.yaml", GalleryConfig),
+        recipes=_folder(folder / "recipes", RecipeConfig),
+        releases=_folder(folder / "releases", ReleaseConfig),
+    )
+    _check_names(project)
+    return project
+
+
+def _folder(folder: Path, model: Any) -> dict[str, Any]:
+    """Every YAML file of a folder, by name; a folder without one is an error."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ConfigError(f"conf/{folder.name}: there is no .yaml file in {folder}")
+    return {path.stem: _named(path, model) for path in paths}
+
+
+def _named(path: Path, model: Any) -> Any:
+    item = read_yaml(path, model)
+    if item.name != path.stem:
+        where = f"conf/{path.parent.name}/{path.name}"
+        raise ConfigError(f"{where}: name is '{item.name}', but the file is '{path.name}'")
+    return item
+
+
+def _check_names(project: Project) -> None:
+    """Raise ConfigError where one file names something that no other file defines."""
+    for release in project.releases.values():
+        where = f"conf/releases/{release.name}.yaml"
+        _must_exist(where, "recipe", release.recipes, project.recipes)
+        if release.latents:
+            _must_exist(where, "vae", [release.latents.vae], project.vaes)
+
+
+def _must_exist(where: str, kind: str, names: list[str], known: dict[str, Any]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{where}: no {kind} named '{name}'; there are {', '.join(known)}")

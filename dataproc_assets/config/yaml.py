@@ -1,0 +1,141 @@
+"""Reading YAML into a model; an error names the file, the line and the nearest right name."""
+
+import difflib
+import types
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+T = TypeVar("T")
+Location = tuple[str | int, ...]
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; each line of the message is `file:line: what`."""
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        if key in seen:
+            raise yaml.MarkedYAMLError(
+                problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark
+            )
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path, model: Any) -> Any:
+    """The file's content as the pydantic model or union `model`.
+
+    Raises ConfigError for a missing file, bad YAML, an unknown key, a wrong type or a value
+    outside its range.
+    """
+    name = _short(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{name}: there is no such file{_nearest_file(path)}") from None
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{name}{line}: {error.problem}") from None
+    try:
+        return TypeAdapter(model).validate_python(value)
+    except ValidationError as error:
+        lines = [
+            f"{name}:{_line(node, detail['loc'])}: {_say(detail, model)}"
+            for detail in error.errors()
+        ]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _short(path: Path) -> str:
+    """The path from `conf/` on: what a person edits, wherever the package is installed."""
+    parts = path.parts
+    return str(Path(*parts[parts.index("conf") :])) if "conf" in parts else str(path)
+
+
+def _nearest_file(path: Path) -> str:
+    names = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    if near:
+        return f" (did you mean '{near[0]}'?)"
+    return f"; there are {', '.join(sorted(names))}" if names else ""
+
+
+def _line(node: yaml.Node | None, location: Location) -> int:
+    """The line of the deepest node that the error's location reaches."""
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not found:
+                continue
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            item: yaml.Node = node.value[part]
+            line, node = item.start_mark.line + 1, item
+    return line
+
+
+def _say(detail: Any, model: Any) -> str:
+    location: Location = detail["loc"]
+    where = ".".join(str(part) for part in location if not str(part).startswith("function-"))
+    if detail["type"] == "extra_forbidden":
+        wrong = str(location[-1])
+        names = sorted(_fields(model, location[:-1]))
+        near = difflib.get_close_matches(wrong, names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
+        return f"unknown key '{wrong}' ({hint})"
+    if detail["type"] == "missing":
+        return f"the key '{where}' is missing"
+    given = detail.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}{shown}" if where else f"{message}{shown}"
+
+
+def _fields(model: Any, location: Location) -> set[str]:
+    """The field names that are right at a location, over all models a union may mean there."""
+    models = _models(model)
+    for part in location:
+        narrowed = [m for m in models if _tagged(m, part)]
+        if narrowed:
+            models = narrowed
+            continue
+        models = [
+            inner
+            for outer in models
+            for inner in _models(
+                outer.model_fields[str(part)].annotation
+                if str(part) in outer.model_fields
+                else None
+            )
+        ] or models
+    return {name for m in models for name in m.model_fields}
+
+
+def _tagged(model: type[BaseModel], part: str | int) -> bool:
+    """Whether a part of a location is the tag by which a union chooses this model."""
+    return any(part in get_args(field.annotation) for field in model.model_fields.values())
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType) or get_args(annotation):
+        return [model for inner in get_args(annotation) for model in _models(inner)]
+    return []

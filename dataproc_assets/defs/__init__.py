@@ -1,0 +1,1 @@
+"""Dagster wiring, one module a group of assets, in flow order."""

@@ -1,0 +1,1 @@
+"""What is checked of each asset, right after it was written."""

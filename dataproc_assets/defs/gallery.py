@@ -1,0 +1,80 @@
+"""The gallery: the only asset that draws pictures, after the quarantine is known."""
+
+from dataclasses import asdict
+
+import dagster as dg
+import polars as pl
+
+from dataproc_assets.config.latents import latent_fingerprint
+from dataproc_assets.defs.result import table_result
+from dataproc_assets.defs.stage import stage_asset
+from dataproc_assets.defs.tables import all_rows, flags
+from dataproc_assets.funnel import funnel
+from dataproc_assets.gallery.build import build_gallery
+from dataproc_assets.gallery.tables import GalleryTables
+from dataproc_assets.jobs.decode import decode
+from dataproc_assets.models.base import DecodedImage
+from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.release.previews import read_previews
+from dataproc_assets.safety.flags import NEVER_FLAGS
+from dataproc_assets.storage.address import read_address
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.ledger import read_ledger
+
+
+def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
+    """Draw the pages; the table of this stage lists their files."""
+    inputs, limits = lake.inputs("gallery", None), lake.project.profile.decode
+
+    def read_picture(uri: str, offset: int | None, length: int | None) -> DecodedImage:
+        return decode(read_address(uri, offset, length), limits)
+
+    done = build_gallery(lake.store, gallery_tables(lake), read_picture, lake.project.gallery)
+    pages = pl.DataFrame({"path": [done.path], "digest": [done.digest]})
+    info = lake.write("gallery", None, pages, key="path", inputs=inputs)
+    context.log.info(
+        f"gallery: {done.pages} pages, {done.thumbs} pictures, {done.withheld} withheld"
+    )
+    metadata = {**asdict(done), "missing": dg.MetadataValue.json(done.missing)}
+    return table_result(lake, "gallery", None, info, metadata)
+
+
+def gallery_tables(lake: Lake) -> GalleryTables:
+    """Everything that the pages show."""
+    project, against = lake.project, flags(lake).collect()
+    never = pl.col("flags").list.set_intersection(list(NEVER_FLAGS))
+    held = against.select("image_key", rule=never).explode("rule").drop_nulls("rule")
+    ledger = read_ledger(lake.store, "quarantine").select("image_key", "rule")
+    manifests = [read_manifest(lake.store, release_path(name)) for name in project.releases]
+    return GalleryTables(
+        augmented=all_rows(lake).collect(),
+        flags=against,
+        cosine=project.dedup.cosine,
+        edges=lake.read("dedup_cross").collect(),
+        members=lake.read("members").collect(),
+        images=lake.read("images").collect(),
+        sanitized={name: lake.read("sanitized", name).collect() for name in project.recipes},
+        addresses=lake.read_all("inventory").collect(),
+        funnel=funnel(lake),
+        quarantined=pl.concat([held, ledger]).unique(),
+        previews=_previews(lake),
+        releases=[asdict(manifest) for manifest in manifests if manifest],
+    )
+
+
+def _previews(lake: Lake) -> pl.DataFrame:
+    """The decoded latents that the encoding kept a picture of."""
+    vaes, decode_config = lake.project.vaes, lake.project.profile.decode
+    frames = [
+        read_previews(lake.store, latent_fingerprint(vaes[release.latents.vae], decode_config))
+        for name, release in sorted(lake.project.releases.items())
+        if release.latents and read_manifest(lake.store, latents_path(name))
+    ]
+    schema = {"sha256": pl.String, "psnr": pl.Float64, "preview": pl.Binary}
+    return pl.concat([pl.DataFrame(schema=schema), *frames]).unique("sha256", keep="first")
+
+
+def assets(lake: Lake) -> list[dg.AssetsDefinition]:
+    """The asset of this module."""
+    return [stage_asset(lake, gallery, automatic=True)]

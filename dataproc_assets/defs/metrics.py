@@ -1,0 +1,115 @@
+"""Metrics: one pass over the pixels for all that are asked for, and their parts as one table."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.defs.checks import metrics as checks
+from dataproc_assets.defs.result import table_result
+from dataproc_assets.defs.run_pass import run_pass
+from dataproc_assets.defs.stage import partitions_def, stage_asset
+from dataproc_assets.models.columns import metric_columns
+from dataproc_assets.storage import layout
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.units import make_units, read_units
+from dataproc_assets.transforms.merge_metrics import merge_metrics
+from dataproc_assets.transforms.pending import pending
+
+LATE = "representatives"  # the folder of the parts that are of all sources
+KINDS = {
+    "open_clip": "pytorch",
+    "linear_tagger": "pytorch",
+    "retrieval_captioner": "pytorch",
+    "onnx_classifier": "onnx",
+    "pixels": "pillow",
+}
+
+
+def metric_pass(lake: Lake) -> dg.AssetsDefinition:
+    """One asset a metric of the pass; any subset of them shares one decode of each image."""
+    metrics = lake.project.pass_metrics
+
+    @dg.multi_asset(
+        name="metric_pass",
+        specs=[_spec(lake, metric) for metric in metrics.values()],
+        partitions_def=partitions_def(lake.project, "source"),
+        can_subset=True,
+        pool="gpu",
+    )
+    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        source = context.partition_key
+        asked = sorted(key.to_user_string() for key in context.selected_asset_keys)
+        units = read_units(lake.store, layout.todo_path(source))
+        done = run_pass(context, lake, source, {name: metrics[name] for name in asked}, units)
+        for name in asked:
+            parts = lake.parts(name, source)
+            yield dg.MaterializeResult(
+                asset_key=name,
+                data_version=dg.DataVersion(lake.parts_state(name, source)),
+                metadata={
+                    "fingerprint": lake.fingerprint(name),
+                    "parts": len(parts),
+                    "dagster/row_count": lake.done(name, source).collect().height,
+                    **done,
+                },
+            )
+
+    return compute
+
+
+def _spec(lake: Lake, metric: MetricConfig) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        metric.name,
+        deps=["todo"],
+        group_name="metrics",
+        code_version=lake.fingerprint(metric.name),
+        kinds={KINDS[metric.kind], "parquet"},
+        description=f"{(type(metric).__doc__ or '').strip()} In parts, one a unit of work.",
+    )
+
+
+def late_metric(lake: Lake, name: str) -> dg.AssetsDefinition:
+    """The asset of a metric that runs on the clusters' representatives."""
+
+    def body(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
+        inputs, metric = lake.inputs(name, None), lake.project.metrics[name]
+        images = lake.read_all("inventory")
+        chosen = lake.read("members").filter(pl.col("role") == "representative")
+        eligible = chosen.select("image_key", intake_drop=pl.lit(None, pl.String))
+        left = pending(eligible, images, {name: lake.done(name, LATE)}).collect()
+        units = make_units(left, lake.project.profile.storage.unit_images)
+        run_pass(context, lake, LATE, {name: metric}, units)
+        parts = with_columns(lake.read_parts(name, LATE), metric)
+        rows = merge_metrics(eligible, images, {name: parts})
+        info = lake.write(name, None, rows, inputs=inputs)
+        return table_result(lake, name, None, info, {"scored_now": left.height})
+
+    return stage_asset(lake, body, name=name, automatic=True, pool="gpu")
+
+
+def metrics_merged(
+    context: dg.AssetExecutionContext, lake: Lake, source: str
+) -> dg.MaterializeResult:
+    """Join all parts at the images' present versions."""
+    inputs, metrics = lake.inputs("metrics_merged", source), lake.project.pass_metrics.items()
+    parts = {name: with_columns(lake.read_parts(name, source), m) for name, m in metrics}
+    rows = merge_metrics(lake.read("todo", source), lake.read("inventory", source), parts)
+    info = lake.write("metrics_merged", source, rows, inputs=inputs)
+    context.log.info(f"{source}: {info.rows} images with metrics")
+    return table_result(lake, "metrics_merged", source, info)
+
+
+def with_columns(parts: pl.LazyFrame, metric: MetricConfig) -> pl.LazyFrame:
+    """The parts with the metric's columns, also where there is no part yet."""
+    known = parts.collect_schema()
+    missing = {n: t for n, t in metric_columns(metric).items() if n not in known}
+    return parts.with_columns(pl.lit(None, dtype).alias(n) for n, dtype in missing.items())
+
+
+def assets(lake: Lake) -> list[dg.AssetsDefinition]:
+    """The assets of this group."""
+    late = [late_metric(lake, name) for name in lake.project.late_metrics]
+    merged = stage_asset(lake, metrics_merged, checks=checks.METRICS_MERGED, automatic=True)
+    return [metric_pass(lake), merged, *late]

@@ -1,0 +1,118 @@
+"""Release: an immutable dataset, its latents, and the gallery of everything."""
+
+import dagster as dg
+import polars as pl
+
+from dataproc_assets.config.latents import latent_fingerprint
+from dataproc_assets.config.releases import LatentsConfig
+from dataproc_assets.defs.checks import release as checks
+from dataproc_assets.defs.run_pass import job_metadata, progress_log
+from dataproc_assets.defs.stage import stage_asset
+from dataproc_assets.defs.tables import flags
+from dataproc_assets.release.encoded import latent_index, latent_todo, latent_units
+from dataproc_assets.release.latents import publish_latents
+from dataproc_assets.release.manifest import Manifest
+from dataproc_assets.release.publish import publish, read_train
+from dataproc_assets.release.select import train_table
+from dataproc_assets.runners import Job, make_runner
+from dataproc_assets.safety.flags import DROP_FLAGS
+from dataproc_assets.storage import layout
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.ledger import append_ledger
+
+
+def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
+    """Publish a release; what is unsafe is found afresh here, whatever the checks before said."""
+    config = lake.project.releases[name]
+    images = lake.read("images").collect()
+    sanitized = {recipe: lake.read("sanitized", recipe).collect() for recipe in config.recipes}
+    selection = train_table(images, sanitized, config)
+    inputs = {f"sanitized/{r}": lake.state("sanitized", r) for r in config.recipes}
+    published = publish(
+        lake.store,
+        config,
+        selection.table,
+        addresses=lake.read_all("inventory").collect(),
+        inputs={"images": lake.state("images", None), **inputs},
+        forbidden=_forbidden(lake, images),
+        code_version=lake.code_version("release", name),
+        funnel=selection.funnel,
+    )
+    founders = _founders(images, selection.table).with_columns(release=pl.lit(name))
+    append_ledger(lake.store, "identity", founders)
+    verb = "published" if published.created else "is published already, and intact"
+    context.log.info(f"release {name} {verb}: {selection.table.height} images")
+    return _manifest_result(lake, "release", name, published.manifest)
+
+
+def latents(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
+    """Encode what no release has encoded yet, and assemble this release's latents."""
+    config = lake.project.releases[name]
+    if config.latents is None:
+        raise dg.Failure(f"conf/releases/{name}.yaml has no section 'latents'; add one to encode")
+    vae, decode = lake.project.vaes[config.latents.vae], lake.project.profile.decode
+    done = _encode(context, lake, name, config.latents)
+    published = publish_latents(
+        lake.store, config, vae, decode, code_version=lake.code_version("latents", name)
+    )
+    result = _manifest_result(lake, "latents", name, published.manifest)
+    return result._replace(metadata={**(result.metadata or {}), **done})
+
+
+def _encode(
+    context: dg.AssetExecutionContext, lake: Lake, name: str, config: LatentsConfig
+) -> dict[str, object]:
+    """Run the encoding job over the images that have no latent."""
+    profile, vae = lake.project.profile, lake.project.vaes[config.vae]
+    index = latent_index(lake.store, latent_fingerprint(vae, profile.decode))
+    addresses = lake.read_all("inventory").collect()
+    todo = latent_todo(read_train(lake.store, name), config.buckets, index, addresses)
+    units = latent_units(todo, profile.storage.unit_images)
+    if not units:
+        return {"encoded_now": 0}
+    job_config = {
+        "storage": lake.store.url,
+        "vae": vae.model_dump(mode="json"),
+        "decode": profile.decode.model_dump(mode="json"),
+        "batch_size": config.batch_size,
+        "sample_share": config.sample_share,
+    }
+    job = Job("dataproc_assets.jobs.encode_latents", job_config, units, f"latents-{name}")
+    return job_metadata(make_runner(profile.runner).run(job, progress_log(context, name)))
+
+
+def _forbidden(lake: Lake, images: pl.DataFrame) -> set[str]:
+    """The ids of all images with a flag that drops, from all records as they now are."""
+    found = pl.col("flags").list.set_intersection(list(DROP_FLAGS)).list.len() > 0
+    keys = flags(lake).filter(found).select(representative="image_key").collect()
+    return set(images.join(keys, on="representative")["image_id"])
+
+
+def _founders(images: pl.DataFrame, released: pl.DataFrame) -> pl.DataFrame:
+    """The founding member of each released image: its smallest key."""
+    rows = images.join(released.select("image_id"), on="image_id", how="semi")
+    return rows.select("image_id", founding_key=pl.col("members").list.min())
+
+
+def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> dg.MaterializeResult:
+    folder = layout.release_path(name) if asset == "release" else layout.latents_path(name)
+    return dg.MaterializeResult(
+        asset_key=asset,
+        data_version=dg.DataVersion(lake.state(asset, name)),
+        metadata={
+            "dagster/row_count": manifest.counts["images"],
+            "dagster/uri": lake.store.uri(folder),
+            "digest": manifest.digest,
+            "files": len(manifest.files),
+            "bytes": sum(entry.size for entry in manifest.files.values()),
+            "counts": dg.MetadataValue.json(manifest.counts),
+        },
+    )
+
+
+def assets(lake: Lake) -> list[dg.AssetsDefinition]:
+    """The assets of this group."""
+    return [
+        stage_asset(lake, release, checks=checks.RELEASE),
+        stage_asset(lake, latents, checks=checks.LATENTS, pool="gpu"),
+    ]

@@ -1,0 +1,84 @@
+"""A metric pass on the profile's runner, with its progress in the run's log."""
+
+import time
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.runners import Job, JobResult, Progress, make_runner
+from dataproc_assets.runners.base import OnProgress
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.parquet import from_parquet, to_parquet
+
+LOG_SECONDS = 5.0
+
+
+def run_pass(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    source: str,
+    metrics: dict[str, MetricConfig],
+    units: dict[str, bytes],
+) -> dict[str, Any]:
+    """Score the units with some metrics; nothing is started where nothing is asked of them.
+
+    Returns metadata: images, errors by kind, images a second, workers, seconds.
+    """
+    asked = _only(units, list(metrics))
+    if not asked:
+        context.log.info(f"{source}: nothing to score for {', '.join(metrics)}")
+        return {"images": 0}
+    profile = lake.project.profile
+    config = {
+        "storage": lake.store.url,
+        "source": source,
+        "metrics": [metric.model_dump(mode="json") for metric in metrics.values()],
+        "decode": profile.decode.model_dump(mode="json"),
+    }
+    job = Job("dataproc_assets.jobs.metric_pass", config, asked, f"metrics-{source}")
+    return job_metadata(make_runner(profile.runner).run(job, progress_log(context, source)))
+
+
+def job_metadata(result: JobResult) -> dict[str, Any]:
+    """What a finished job did, as metadata."""
+    return {
+        "images": result.progress.done,
+        "errors": result.progress.errors,
+        "images_per_second": result.progress.images_per_second,
+        "workers": result.workers,
+        "seconds": result.seconds,
+    }
+
+
+def progress_log(context: dg.AssetExecutionContext, what: str) -> OnProgress:
+    """A callback that logs a job's progress, at most every LOG_SECONDS."""
+    last = 0.0
+
+    def log(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < LOG_SECONDS and progress.done < progress.total:
+            return
+        last = now
+        rate = progress.images_per_second
+        left = f", {(progress.total - progress.done) / rate:.0f} s left" if rate else ""
+        errors = f", errors {progress.errors}" if progress.errors else ""
+        context.log.info(
+            f"{what}: {progress.done} of {progress.total} images, {rate:.1f}/s{left}{errors}"
+        )
+
+    return log
+
+
+def _only(units: dict[str, bytes], metrics: list[str]) -> dict[str, bytes]:
+    """The units with the asked metrics alone, without the images that lack none of them."""
+    kept = {}
+    for name, data in units.items():
+        wanted = pl.col("metrics").list.set_intersection(metrics).list.sort()
+        rows = from_parquet(data).with_columns(metrics=wanted)
+        rows = rows.filter(pl.col("metrics").list.len() > 0)
+        if rows.height:
+            kept[name] = to_parquet(rows)
+    return kept

@@ -1,0 +1,124 @@
+"""A stage of the registry as a Dagster asset: partitions, dependencies, versions, checks."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from dataproc_assets.config.project import Project
+from dataproc_assets.storage.digest import json_digest
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.stages import Partition, partitions, stage_inputs
+
+# Checks of partitions are marked preview, which is why Dagster is pinned.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning, message=".*partitions_def.*")
+
+Body = Callable[..., dg.MaterializeResult]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that runs with its asset, on what the asset has just written.
+
+    `run` takes the lake and the partition and says whether it passed, with metadata.
+    """
+
+    name: str
+    description: str
+    run: Callable[[Lake, str | None], tuple[bool, dict[str, Any]]]
+    blocking: bool = False
+
+
+def partitions_def(project: Project, by: Partition) -> dg.StaticPartitionsDefinition | None:
+    """The static partitions of a stage: one a file of its folder in conf/."""
+    keys = [key for key in partitions(project, by) if key]
+    return dg.StaticPartitionsDefinition(keys) if by else None
+
+
+def code_version(lake: Lake, stage: str) -> str:
+    """An asset's code version: those of all its partitions in one digest."""
+    keys = partitions(lake.project, lake.stages[stage].by)
+    return json_digest([lake.code_version(stage, key) for key in keys])[:16]
+
+
+def cheap() -> dg.AutomationCondition:
+    """Remake what changed: data versions of the inputs, or the code, with all inputs there.
+
+    `eager` itself reruns downstream of an update that changed nothing, and passes over a changed
+    code version.
+    """
+    changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
+    eager = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+    update = eager.replace("any_deps_updated", changed)
+    ready = dg.AutomationCondition.all_deps_blocking_checks_passed()
+    return (update | dg.AutomationCondition.code_version_changed()) & ready
+
+
+def stage_asset(
+    lake: Lake,
+    body: Body,
+    *,
+    checks: tuple[Check, ...] = (),
+    automatic: bool = False,
+    pool: str | None = None,
+    name: str | None = None,
+) -> dg.AssetsDefinition:
+    """The asset of a stage, by default of the one that `body` is named after.
+
+    The body writes the stage and returns what to show; the checks then run on what it wrote.
+    """
+    stage = lake.stages[name or getattr(body, "__name__", "")]
+    parts = partitions_def(lake.project, stage.by)
+
+    def compute(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        partition = context.partition_key if context.has_partition_key else None
+        result = body(context, lake, partition) if stage.by else body(context, lake)
+        return result._replace(check_results=outcomes(checks, stage.name, lake, partition))
+
+    compute.__name__ = stage.name
+    return dg.asset(
+        compute,
+        name=stage.name,
+        deps=stage_inputs(lake.project, stage.name),
+        group_name=stage.group,
+        description=stage.description,
+        kinds=set(stage.kinds),
+        partitions_def=parts,
+        code_version=code_version(lake, stage.name),
+        automation_condition=cheap() if automatic else None,
+        check_specs=check_specs(stage.name, checks, parts),
+        pool=pool,
+    )
+
+
+def check_specs(
+    asset: str, checks: tuple[Check, ...], parts: dg.PartitionsDefinition | None
+) -> list[dg.AssetCheckSpec]:
+    """The specs of an asset's checks."""
+    return [
+        dg.AssetCheckSpec(
+            check.name,
+            asset=asset,
+            description=check.description,
+            blocking=check.blocking,
+            partitions_def=parts,
+        )
+        for check in checks
+    ]
+
+
+def outcomes(
+    checks: tuple[Check, ...], asset: str, lake: Lake, partition: str | None
+) -> list[dg.AssetCheckResult]:
+    """Run an asset's checks."""
+    return [_outcome(check, asset, lake, partition) for check in checks]
+
+
+def _outcome(check: Check, asset: str, lake: Lake, partition: str | None) -> dg.AssetCheckResult:
+    passed, metadata = check.run(lake, partition)
+    severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        asset_key=asset, check_name=check.name, passed=passed, metadata=metadata, severity=severity
+    )

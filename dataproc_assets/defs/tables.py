@@ -1,0 +1,63 @@
+"""Tables that several assets put together from the stages' own."""
+
+import polars as pl
+
+from dataproc_assets.safety.flags import NEVER_FLAGS, safety_flags
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets.transforms.dedup_items import current_embeddings, dedup_items
+from dataproc_assets.transforms.namespace import strip_namespace
+
+
+def all_rows(lake: Lake) -> pl.LazyFrame:
+    """The augmented rows of all sources without their prefixes, with `source`."""
+    return pl.concat(
+        [
+            strip_namespace(lake.read("augmented", name), name).with_columns(source=pl.lit(name))
+            for name in sorted(lake.project.sources)
+        ]
+    )
+
+
+def captions(lake: Lake) -> pl.LazyFrame:
+    """`image_key` and `caption_text` of the representatives that were captioned."""
+    empty = pl.LazyFrame(schema={"image_key": pl.String, "caption_text": pl.String})
+    late = [
+        lake.read(name).select("image_key", caption_text=pl.col(f"{name}_text"))
+        for name, metric in lake.project.late_metrics.items()
+        if metric.kind == "retrieval_captioner"
+    ]
+    return pl.concat([empty, *late]).drop_nulls("caption_text")
+
+
+def flags(lake: Lake) -> pl.LazyFrame:
+    """What speaks against each known row, over its whole component.
+
+    What the quarantine ledger names stays under the never rules, whatever its records say now.
+    """
+    members = lake.read("members").select("image_key", "component")
+    rows = all_rows(lake).join(members, on="image_key", how="left")
+    rows = rows.join(captions(lake), on="image_key", how="left")
+    found = safety_flags(rows, lake.project.safety)
+    held = read_ledger(lake.store, "quarantine").lazy().select("image_key").unique()
+    components = found.join(held, on="image_key").select("component", held=True).unique()
+    known = found.join(components, on="component", how="left")
+    never = pl.concat_list(pl.lit(NEVER_FLAGS[0]), "flags").list.unique(maintain_order=True)
+    return known.with_columns(
+        flags=pl.when(pl.col("held").is_not_null()).then(never).otherwise("flags")
+    ).drop("held")
+
+
+def embeddings(lake: Lake, source: str) -> pl.LazyFrame:
+    """`image_key` and `embedding` of a source's images at their present versions."""
+    metric = lake.project.dedup.embedding
+    parts, present = lake.read_parts(metric, source), lake.read("inventory", source)
+    return current_embeddings(parts, present, metric)
+
+
+def dedup_everything(lake: Lake) -> pl.DataFrame:
+    """The items of the search over all sources."""
+    trust = {name: source.trust.image for name, source in lake.project.sources.items()}
+    vectors = pl.concat([embeddings(lake, name) for name in sorted(lake.project.sources)])
+    believed = pl.col("source").replace_strict(trust, return_dtype=pl.Float64)
+    return dedup_items(all_rows(lake), vectors, believed)

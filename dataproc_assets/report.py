@@ -1,0 +1,112 @@
+"""The table at the end: rows in and out of every stage, drops, duplicates, what to open next."""
+
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from dataproc_assets.funnel import funnel
+from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.layout import gallery_path, latents_path, release_path
+from dataproc_assets.truth import compare_duplicates
+
+MOST_REASONS = 20
+
+
+def print_report(lake: Lake, truth: Path | None = None) -> None:
+    """Print the state of the whole graph for a person. `truth` is a ground truth file."""
+    console = Console(width=max(Console().width, 100))
+    console.print(_funnel_table(lake))
+    console.print(_drops_table(lake))
+    if truth:
+        console.print(_truth_table(lake, truth))
+    for name in sorted(lake.project.releases):
+        console.print(_release_line(lake, name), soft_wrap=True)
+    console.print(f"gallery: {lake.store.uri(gallery_path())}/index.html", soft_wrap=True)
+    console.print("next: `make ui` opens the graph and the gallery in a browser")
+
+
+def _funnel_table(lake: Lake) -> Table:
+    """Sources as rows, stages as columns: `kept / rows`."""
+    counts = funnel(lake)
+    stages = counts["stage"].unique(maintain_order=True).to_list()
+    table = Table(title="rows kept of rows in, by stage", title_justify="left")
+    table.add_column("source")
+    for stage in stages:
+        table.add_column(stage, justify="right")
+    cells = {(r["source"], r["stage"]): (r["kept"], r["rows"]) for r in counts.to_dicts()}
+    for source in sorted(lake.project.sources):
+        found = [cells.get((source, stage)) for stage in stages]
+        table.add_row(source, *(f"{c[0]} / {c[1]}" if c else "–" for c in found))
+    sums = counts.group_by("stage", maintain_order=True).agg(pl.col("kept", "rows").sum())
+    totals = [f"{kept} / {rows}" for _, kept, rows in sums.iter_rows()]
+    table.add_row("all", *totals, style="bold")
+    return table
+
+
+def _drops_table(lake: Lake) -> Table:
+    """Each drop reason with the stage that gave it and its rows."""
+    table = Table(title="why rows were dropped", title_justify="left")
+    table.add_column("stage")
+    table.add_column("reason")
+    table.add_column("rows", justify="right")
+    frames = [
+        lake.read("prefiltered", source).select(
+            stage=pl.when(pl.col("intake_drop").is_not_null())
+            .then(pl.lit("todo"))
+            .otherwise(pl.lit("prefiltered")),
+            reason="drop_reason",
+        )
+        for source in sorted(lake.project.sources)
+    ]
+    members = lake.read("members").filter(pl.col("role") == "duplicate")
+    frames.append(members.select(stage=pl.lit("dedup_cross"), reason=pl.lit("duplicate")))
+    for recipe in sorted(lake.project.recipes):
+        verdict = lake.read("sanitized", recipe).unique("image_id")
+        frames.append(verdict.select(stage=pl.lit(f"sanitized {recipe}"), reason="drop_reason"))
+    counts = (
+        pl.concat(frames)
+        .drop_nulls("reason")
+        .group_by("stage", "reason", maintain_order=True)
+        .agg(rows=pl.len())
+        .collect()
+    )
+    for stage, group in counts.group_by("stage", maintain_order=True):
+        ordered = group.sort(pl.col("rows").neg(), "reason")
+        for _, reason, rows in ordered.head(MOST_REASONS).iter_rows():
+            table.add_row(str(stage[0]), reason, str(rows))
+    return table
+
+
+def _truth_table(lake: Lake, truth: Path) -> Table:
+    figures = compare_duplicates(lake.read("members").collect(), truth)
+    table = Table(title="duplicates against the ground truth", title_justify="left")
+    table.add_column("what")
+    table.add_column("pairs", justify="right")
+    for name, count in figures.items():
+        table.add_row(name, str(count))
+    return table
+
+
+def _release_line(lake: Lake, name: str) -> str:
+    manifest = read_manifest(lake.store, release_path(name))
+    if manifest is None:
+        return f"release {name}: not published"
+    line = f"release {name}: {manifest.counts['images']} images in {lake.store.uri(manifest.root)}"
+    now = {key: lake.state(*_asset(key)) for key in manifest.inputs}
+    if now != manifest.inputs:
+        line += (
+            "\n  its inputs have changed since; it stays as it is. To publish the present state, "
+            f"copy conf/releases/{name}.yaml to a new name"
+        )
+    latents = read_manifest(lake.store, latents_path(name))
+    if latents:
+        line += f"\nlatents {name}: {latents.counts['images']} in {lake.store.uri(latents.root)}"
+    return line
+
+
+def _asset(key: str) -> tuple[str, str | None]:
+    name, _, partition = key.partition("/")
+    return name, partition or None

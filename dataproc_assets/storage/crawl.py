@@ -1,0 +1,130 @@
+"""What a source's crawl holds: its image files, its record files, its shards' members."""
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from dataproc_assets.config.sources import CrawlConfig
+from dataproc_assets.storage.digest import frame_digest
+from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.tar_index import tar_members
+
+FILE_SCHEMA = pl.Schema(
+    {
+        "name": pl.String,
+        "uri": pl.String,
+        "offset": pl.Int64,
+        "length": pl.Int64,
+        "size": pl.Int64,
+        "version": pl.String,
+    }
+)
+IGNORED_SCHEMA = pl.Schema({"place": pl.String, "reason": pl.String})
+
+
+@dataclass(frozen=True)
+class Crawl:
+    """The files of one source.
+
+    `images` and `records` have FILE_SCHEMA, one row an address; `ignored` says of every other
+    file, and of every shard that could not be read to its end, why; `digest` stands for all of
+    it and changes when anything does.
+    """
+
+    images: pl.DataFrame
+    records: pl.DataFrame
+    ignored: pl.DataFrame
+    digest: str
+
+
+def list_objects(store: ObjectStore, prefix: str) -> pl.DataFrame:
+    """The objects below a source's prefix, sorted by path. Raises where the store is away."""
+    store.check()
+    return store.list(prefix)
+
+
+def listing_digest(listing: pl.DataFrame) -> str:
+    """One digest for a listing's paths and versions."""
+    return frame_digest(listing.select("path", "version"))
+
+
+def read_crawl(store: ObjectStore, crawl: CrawlConfig) -> Crawl:
+    """List a source's crawl by its patterns and look into its tar shards."""
+    prefix, is_image = crawl.prefix, _is_image(crawl)
+    listing = list_objects(store, prefix)
+    named = listing.with_columns(name=pl.col("path").str.strip_prefix(f"{prefix}/"))
+    roles = named.with_columns(role=_role(crawl))
+    images = [_plain(store, roles.filter(pl.col("role") == "image"))]
+    records = [_plain(store, roles.filter(pl.col("role") == "records"))]
+    other = roles.filter(pl.col("role").is_null())["path"]
+    ignored = [(store.uri(path), "matches no pattern of the source's crawl") for path in other]
+    for path in roles.filter(pl.col("role") == "shard")["path"]:
+        members, reason = _shard(store, path)
+        is_record = pl.col("name").str.to_lowercase().str.ends_with(".json")
+        images.append(members.filter(is_image))
+        records.append(members.filter(is_record))
+        junk = members.filter(~is_image & ~is_record)["name"]
+        ignored += [(f"{store.uri(path)}:{name}", "neither an image nor a record") for name in junk]
+        ignored += [(store.uri(path), reason)] if reason else []
+    return Crawl(
+        images=pl.concat(images).sort("uri", "offset"),
+        records=pl.concat(records).sort("uri", "offset"),
+        ignored=pl.DataFrame(ignored, schema=IGNORED_SCHEMA, orient="row").sort("place"),
+        digest=listing_digest(listing),
+    )
+
+
+def _is_image(crawl: CrawlConfig) -> pl.Expr:
+    """Whether a name ends as images do."""
+    extension = pl.col("name").str.extract(r"\.([^./]+)$").str.to_lowercase()
+    return extension.is_in(crawl.extensions).fill_null(False)
+
+
+def _role(crawl: CrawlConfig) -> pl.Expr:
+    """What an object is by its path below the prefix; null for what the patterns leave out."""
+    return (
+        pl.when(_matches(crawl.shards))
+        .then(pl.lit("shard"))
+        .when(_matches(crawl.records))
+        .then(pl.lit("records"))
+        .when(_matches(crawl.images) & _is_image(crawl))
+        .then(pl.lit("image"))
+    )
+
+
+def _matches(globs: list[str]) -> pl.Expr:
+    """Whether `name` matches one of the globs; `*` and `?` stand for `/` too."""
+    patterns = [re.escape(glob).replace(r"\*", ".*").replace(r"\?", ".") for glob in globs]
+    return pl.col("name").str.contains(f"^(?:{'|'.join(patterns)})$") if globs else pl.lit(False)
+
+
+def _plain(store: ObjectStore, listing: pl.DataFrame) -> pl.DataFrame:
+    """Whole objects as files: no offset, no length."""
+    return listing.select(
+        name=pl.col("path").str.split("/").list.last(),
+        uri=pl.lit(f"{store.url}/") + pl.col("path"),
+        offset=pl.lit(None, pl.Int64),
+        length=pl.lit(None, pl.Int64),
+        size="size",
+        version="version",
+    ).cast(FILE_SCHEMA)
+
+
+def _shard(store: ObjectStore, path: str) -> tuple[pl.DataFrame, str | None]:
+    """A shard's members; their version is size and header time, never the offset."""
+    members, reason = tar_members(store, path)
+    frame = pl.DataFrame(
+        [(member.name, member.offset, member.size, member.mtime) for member in members],
+        schema={"member": pl.String, "offset": pl.Int64, "size": pl.Int64, "mtime": pl.Int64},
+        orient="row",
+    )
+    files = frame.select(
+        name=pl.col("member").str.split("/").list.last(),
+        uri=pl.lit(store.uri(path)),
+        offset="offset",
+        length="size",
+        size="size",
+        version=pl.format("{}-{}", "size", "mtime"),
+    )
+    return files.cast(FILE_SCHEMA), reason

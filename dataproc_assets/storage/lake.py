@@ -1,0 +1,225 @@
+"""The lake: every stage of a project at its place, with what it was made from."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dataproc_assets.config.passes import part_fingerprint
+from dataproc_assets.config.project import Project
+from dataproc_assets.storage import layout
+from dataproc_assets.storage.crawl import list_objects, listing_digest
+from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
+from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.parquet import from_parquet
+from dataproc_assets.storage.stages import Stage, config_digest, partitions, stage_inputs, stages
+from dataproc_assets.storage.tables import TableInfo, read_table, table_info, write_table
+from dataproc_assets.version import __version__
+
+COMPANIONS = {
+    "inventory": ("rejected_files",),
+    "records": ("rejects",),
+    "dedup_cross": ("members",),
+}
+EMPTY_PART = pl.Schema(
+    {
+        "image_key": pl.String,
+        "version": pl.String,
+        "status": pl.String,
+        "error": pl.String,
+        "part": pl.String,
+    }
+)
+
+
+class Lake:
+    """A project's tables, units and releases below its storage root."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The storage root."""
+        return open_store(resolve(self.project.profile.storage.root))
+
+    @cached_property
+    def bucket(self) -> ObjectStore:
+        """The root of the crawls."""
+        return open_store(resolve(self.project.profile.crawl.root))
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """The project's stages by name, in flow order."""
+        return stages(self.project)
+
+    def fingerprint(self, metric: str) -> str:
+        """What names the folder of a metric's parts."""
+        return part_fingerprint(self.project.metrics[metric], self.project.profile.decode)
+
+    def path(self, table: str, partition: str | None = None) -> str:
+        """Where a stage table lies, below the storage root."""
+        return layout.stage_path(table, partition)
+
+    def read(self, table: str, partition: str | None = None) -> pl.LazyFrame:
+        """A stage table's rows, verified. Raises FileNotFoundError, ChangedFileError."""
+        return read_table(self.store, layout.stage_path(table, partition))
+
+    def load(self, table: str, **keys: str | None) -> pl.LazyFrame:
+        """A table for a person: its name and, by `source` or `recipe`, its partition.
+
+        Raises ValueError, naming what there is, where the name or the partition is wrong.
+        """
+        owners = {other: stage for stage, others in COMPANIONS.items() for other in others}
+        tables = [name for name in self.stages if name not in ("release", "latents")]
+        if table not in (*tables, *owners):
+            raise ValueError(f"no table {table!r}; there are {', '.join([*tables, *owners])}")
+        by = self._by(owners.get(table, table))
+        given = {name: key for name, key in keys.items() if key is not None}
+        if set(given) != ({by} if by else set()):
+            wanted = f"{by}=..., one of {partitions(self.project, by)}" if by else "no partition"
+            raise ValueError(f"the table {table!r} takes {wanted}")
+        return self.read(table, given.get(by) if by else None)
+
+    def read_all(self, table: str) -> pl.LazyFrame:
+        """A source-partitioned table's rows of all sources, in the sources' order."""
+        return pl.concat([self.read(table, source) for source in sorted(self.project.sources)])
+
+    def info(self, table: str, partition: str | None = None) -> TableInfo | None:
+        """A stage table's manifest; None where it was never made."""
+        return table_info(self.store, layout.stage_path(table, partition))
+
+    def write(
+        self,
+        stage: str,
+        partition: str | None,
+        frame: pl.DataFrame | pl.LazyFrame,
+        *,
+        key: str | list[str] = "image_key",
+        table: str | None = None,
+        inputs: dict[str, str] | None = None,
+    ) -> TableInfo:
+        """Write a stage's table, or its companion `table`, recording what it was made from.
+
+        `inputs` are the states as they were when the stage began to read.
+        """
+        return write_table(
+            self.store,
+            layout.stage_path(table or stage, partition),
+            frame,
+            key=key,
+            buckets=self.project.profile.storage.table_buckets,
+            inputs=inputs if inputs is not None else self.inputs(stage, partition),
+            code_version=self.code_version(stage, partition),
+        )
+
+    def code_version(self, stage: str, partition: str | None) -> str:
+        """The code's version and the digest of the configuration this partition reads."""
+        return f"{__version__}+{config_digest(self.project, stage, partition)[:12]}"
+
+    def state(self, asset: str, partition: str | None) -> str:
+        """What stands for an asset's content: a table's digest, a manifest's, or its parts'."""
+        if asset in self.project.pass_metrics:
+            return self.parts_state(asset, partition or "")
+        if asset in ("release", "latents"):
+            return self._manifest_state(asset, partition)
+        info = self.info(asset, partition)
+        if info is None:
+            return ""
+        others = [self.info(name, partition) for name in COMPANIONS.get(asset, ())]
+        return json_digest([info.digest, *(other.digest if other else "" for other in others)])
+
+    def inputs(self, stage: str, partition: str | None) -> dict[str, str]:
+        """The present states of everything a stage reads, by `asset` or `asset/partition`."""
+        states = self._outer_inputs(stage, partition or "")
+        for name in stage_inputs(self.project, stage):
+            by = "source" if name in self.project.pass_metrics else self._by(name)
+            same = by is not None and by == self.stages[stage].by
+            for key in [partition] if same else partitions(self.project, by):
+                states[f"{name}/{key}" if key else name] = self.state(name, key)
+        return states
+
+    def _outer_inputs(self, stage: str, source: str) -> dict[str, str]:
+        """The states of what is no asset: the crawl, the takedown ledger, the finished parts.
+
+        The identity ledger is left out: it only ever confirms the ids that are there.
+        """
+        if stage in ("inventory", "records"):
+            return {"crawl": self.crawl_state(source)}
+        if stage == "todo":
+            parts = {f"parts/{m}": self.parts_state(m, source) for m in self.project.pass_metrics}
+            return {**parts, "takedown": frame_digest(read_ledger(self.store, "takedown"))}
+        return {}
+
+    def crawl_state(self, source: str) -> str:
+        """A digest over the paths and versions of a source's crawl, as listed now."""
+        prefix = self.project.sources[source].crawl.prefix
+        return listing_digest(list_objects(self.bucket, prefix))
+
+    def fresh(self, stage: str, partition: str | None) -> bool:
+        """Whether a stage table was made from what its inputs and configuration now are.
+
+        A release is immutable: it is fresh once it is published, and so are its latents.
+        """
+        if stage == "latents" and self.project.releases[partition or ""].latents is None:
+            return True
+        if stage in ("release", "latents"):
+            return bool(self.state(stage, partition))
+        info = self.info(stage, partition)
+        return (
+            info is not None
+            and info.code_version == self.code_version(stage, partition)
+            and info.inputs == self.inputs(stage, partition)
+        )
+
+    def parts_state(self, metric: str, source: str) -> str:
+        """A digest over a metric's finished parts; their names stand for their inputs."""
+        return json_digest(self.parts(metric, source))
+
+    def parts(self, metric: str, source: str) -> list[str]:
+        """The finished parts of a metric at its present fingerprint, sorted."""
+        folder = layout.parts_path(metric, self.fingerprint(metric), source)
+        names = set(self.store.list(folder)["path"])
+        return sorted(
+            name for name in names if name.endswith(".parquet") and layout.done_path(name) in names
+        )
+
+    def read_parts(self, metric: str, source: str) -> pl.LazyFrame:
+        """All finished rows of a metric at its present fingerprint, with their `part`."""
+        frames = [
+            from_parquet(self.store.get(path)).with_columns(part=pl.lit(path))
+            for path in self.parts(metric, source)
+        ]
+        if not frames:
+            return EMPTY_PART.to_frame().lazy()
+        return pl.concat(frames, how="vertical").lazy()
+
+    def done(self, metric: str, source: str) -> pl.LazyFrame:
+        """`image_key` and `version` of what a metric has scored, or found that it cannot."""
+        rows = self.read_parts(metric, source).filter(pl.col("status") != "retry")
+        return rows.select("image_key", "version").unique()
+
+    def seconds_per_image(self) -> dict[str, float]:
+        """The YAML's estimate for each metric of the pass, in seconds of one worker."""
+        return {name: m.seconds_per_image for name, m in self.project.pass_metrics.items()}
+
+    def _by(self, asset: str) -> Any:
+        return self.stages[asset].by
+
+    def _manifest_state(self, asset: str, partition: str | None) -> str:
+        folder = layout.release_path if asset == "release" else layout.latents_path
+        try:
+            return bytes_digest(self.store.get(f"{folder(partition or '')}/manifest.json"))
+        except FileNotFoundError:
+            return ""
+
+
+def resolve(url: str) -> str:
+    """A root as an absolute URL: a relative folder counts from DAGSTER_HOME."""
+    if url.startswith("s3://"):
+        return url
+    home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd())
+    return str((home / url).absolute())

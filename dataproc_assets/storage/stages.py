@@ -1,0 +1,263 @@
+"""The stages in flow order: what each is, what it is made of, which configuration it reads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.config.passes import part_fingerprint
+from dataproc_assets.config.project import Project
+from dataproc_assets.storage.digest import json_digest
+
+PASS_METRICS = "<pass metrics>"
+LATE_METRICS = "<late metrics>"
+
+Partition = Literal["source", "recipe", "release"] | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the way of an image.
+
+    Attributes:
+        name: the asset's and the table's name.
+        group: the asset group.
+        by: what it is partitioned by; None for one table over all.
+        inputs: the stages it reads; PASS_METRICS and LATE_METRICS stand for the assets of the
+            metrics that run on todo and on representatives.
+        reads: the part of the configuration it reads, for one partition.
+        kinds: what it is made with, for the asset graph.
+        description: what it is, for a person.
+    """
+
+    name: str
+    group: str
+    by: Partition
+    inputs: tuple[str, ...]
+    reads: Callable[[Project, str | None], Any]
+    kinds: frozenset[str]
+    description: str
+
+
+def _source(project: Project, name: str | None) -> Any:
+    return project.sources[name or ""]
+
+
+def _merging(project: Project, _: str | None) -> Any:
+    trust = {name: source.trust for name, source in project.sources.items()}
+    return {"merge": project.curation.merge, "seed": project.curation.seed, "trust": trust}
+
+
+def _dedup(project: Project, _: str | None) -> Any:
+    trust = {name: source.trust for name, source in project.sources.items()}
+    return {"dedup": project.dedup, "trust": trust}
+
+
+def _fingerprints(project: Project, _: str | None) -> Any:
+    decode = project.profile.decode
+    return {name: part_fingerprint(m, decode) for name, m in project.pass_metrics.items()}
+
+
+def _release(project: Project, name: str | None) -> Any:
+    return {"release": project.releases[name or ""], "safety": project.safety}
+
+
+def _todo(project: Project, name: str | None) -> Any:
+    source = project.sources[name or ""]
+    return {
+        "prefilter": source.prefilter,
+        "as_of": project.curation.as_of,
+        "metrics": _fingerprints(project, name),
+    }
+
+
+POLARS = frozenset({"polars", "parquet"})
+
+_STAGES = (
+    Stage(
+        "inventory",
+        "intake",
+        "source",
+        (),
+        lambda p, n: {"crawl": _source(p, n).crawl, "key": _source(p, n).key},
+        frozenset({"s3", "parquet"}),
+        "Every image on the bucket, one row an address, with a content version.",
+    ),
+    Stage(
+        "records",
+        "intake",
+        "source",
+        ("inventory",),
+        lambda p, n: {"crawl": _source(p, n).crawl, "adapter": _source(p, n).adapter},
+        frozenset({"s3", "json", "parquet"}),
+        "The crawler's metadata in common columns; what cannot be read goes to `rejects`.",
+    ),
+    Stage(
+        "todo",
+        "intake",
+        "source",
+        ("inventory", "records"),
+        _todo,
+        POLARS,
+        "What the metric pass still has to score: eligible images minus the metric parts "
+        "on storage, in unit files. Also keeps each key's reason where it is not eligible.",
+    ),
+    Stage(
+        "metrics_merged",
+        "metrics",
+        "source",
+        ("inventory", "todo", PASS_METRICS),
+        _fingerprints,
+        POLARS,
+        "All parts of all metrics, one row an image; embeddings stay in the parts.",
+    ),
+    Stage(
+        "merged",
+        "metadata",
+        "source",
+        ("todo", "records", "metrics_merged"),
+        lambda p, n: _source(p, n).adapter,
+        POLARS,
+        "Records and metrics in the source's namespace, by the source's merger.",
+    ),
+    Stage(
+        "prefiltered",
+        "curation",
+        "source",
+        ("merged",),
+        lambda p, _: p.curation.prefilter,
+        POLARS,
+        "Adds `keep` and `drop_reason` by the YAML's rules; drops no row.",
+    ),
+    Stage(
+        "augmented",
+        "curation",
+        "source",
+        ("prefiltered",),
+        lambda p, _: {"augment": p.curation.augment, "as_of": p.curation.as_of},
+        POLARS,
+        "Adds pixels, aspect, bucket, year, period and quality tier.",
+    ),
+    Stage(
+        "dedup_intra",
+        "curation",
+        "source",
+        ("inventory", "records", "augmented", "clip"),
+        _dedup,
+        frozenset({"numpy", "parquet"}),
+        "Near-duplicate edges within the source, each with its evidence.",
+    ),
+    Stage(
+        "dedup_cross",
+        "curation",
+        None,
+        ("dedup_intra", "inventory", "records", "augmented", "clip"),
+        _dedup,
+        frozenset({"numpy", "parquet"}),
+        "Edges over all members of all sources; `members` with one `image_id` an image.",
+    ),
+    Stage(
+        "images",
+        "curation",
+        None,
+        ("dedup_cross", "augmented", LATE_METRICS),
+        _merging,
+        POLARS,
+        "One row an image: fields merged by trust, with provenance.",
+    ),
+    Stage(
+        "prompts",
+        "curation",
+        "recipe",
+        ("images",),
+        lambda p, n: {"recipe": p.recipes[n or ""], "seed": p.curation.seed},
+        POLARS,
+        "Caption and tags in the recipe's order and token budget, the certain first.",
+    ),
+    Stage(
+        "sanitized",
+        "curation",
+        "recipe",
+        ("prompts", "images", "dedup_cross", "augmented"),
+        lambda p, _: p.safety,
+        POLARS,
+        "What may be released; hosts the blocking checks.",
+    ),
+    Stage(
+        "release",
+        "release",
+        "release",
+        ("sanitized", "images", "dedup_cross", "augmented", "inventory"),
+        _release,
+        frozenset({"webdataset", "parquet"}),
+        "An immutable dataset: parquet, WebDataset tars, trainers' formats, card, manifest.",
+    ),
+    Stage(
+        "latents",
+        "release",
+        "release",
+        ("release",),
+        lambda p, n: p.releases[n or ""].latents,
+        frozenset({"pytorch", "webdataset"}),
+        "VAE latents of the release in WebDataset shards, with a manifest of their own.",
+    ),
+    Stage(
+        "gallery",
+        "curation",
+        None,
+        ("augmented", "dedup_cross", "images", "sanitized", "release", "latents"),
+        lambda p, _: {"safety": p.safety, "gallery": p.gallery},
+        frozenset({"html"}),
+        "The pictures: funnel, drops, clusters, tiers. Never a quarantined image.",
+    ),
+)
+
+
+def stages(project: Project) -> dict[str, Stage]:
+    """All stages by name in flow order, a late metric's after the clusters it runs on."""
+    late = [_late(metric) for metric in project.late_metrics.values()]
+    cut = [stage.name for stage in _STAGES].index("images")
+    return {stage.name: stage for stage in (*_STAGES[:cut], *late, *_STAGES[cut:])}
+
+
+def _late(metric: MetricConfig) -> Stage:
+    return Stage(
+        metric.name,
+        "metrics",
+        None,
+        ("dedup_cross", "inventory"),
+        lambda p, _: part_fingerprint(p.metrics[metric.name], p.profile.decode),
+        frozenset({"pytorch", "parquet"}),
+        f"{(type(metric).__doc__ or '').strip()} Runs late, on representatives alone.",
+    )
+
+
+def stage_inputs(project: Project, stage: str) -> list[str]:
+    """The assets a stage reads, with the metrics' names in place of their marks."""
+    named = {PASS_METRICS: list(project.pass_metrics), LATE_METRICS: list(project.late_metrics)}
+    marks = stages(project)[stage].inputs
+    return [name for mark in marks for name in named.get(mark, [mark])]
+
+
+def partitions(project: Project, by: Partition) -> list[str | None]:
+    """The partition keys of a stage, sorted; [None] where it has none."""
+    named = {"source": project.sources, "recipe": project.recipes, "release": project.releases}
+    return [None] if by is None else sorted(named[by])
+
+
+def config_digest(project: Project, stage: str, partition: str | None) -> str:
+    """The digest of the configuration that one partition of a stage reads."""
+    return json_digest(_plain(stages(project)[stage].reads(project, partition)))
+
+
+def _plain(value: Any) -> Any:
+    """A piece of configuration as plain JSON values."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,76 @@
+import hashlib
+import pickle
+
+import pytest
+
+from dataproc_assets.config.metrics import File
+from dataproc_assets.models.load import load_model
+from dataproc_assets.models.weights import WeightsError, locate, read_verified
+from dataproc_assets_tests.models.pictures import METRIC, metric
+
+WHERE = "conf/metrics/clip.yaml: encoder.weights"
+
+
+def pinned(path, content: bytes) -> File:
+    path.write_bytes(content)
+    return File(uri=str(path), sha256=hashlib.sha256(content).hexdigest())
+
+
+def test_the_right_bytes_are_given(tmp_path):
+    file = pinned(tmp_path / "a b.onnx", b"weights")
+    assert read_verified(file, WHERE) == b"weights"
+    by_url = file.model_copy(update={"uri": (tmp_path / "a b.onnx").as_uri()})
+    assert read_verified(by_url, WHERE) == b"weights"
+
+
+def test_a_changed_file_is_refused_and_the_message_says_what_to_do(tmp_path):
+    file = pinned(tmp_path / "head.safetensors", b"weights")
+    (tmp_path / "head.safetensors").write_bytes(b"other")
+    got = hashlib.sha256(b"other").hexdigest()
+    with pytest.raises(WeightsError) as error:
+        read_verified(file, WHERE)
+    for part in (WHERE, got, file.sha256, "restore the file"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin", ".pkl"])
+def test_a_pickle_is_refused_unread(tmp_path, suffix):
+    file = pinned(tmp_path / f"model{suffix}", pickle.dumps({}))
+    with pytest.raises(WeightsError, match="convert it to safetensors"):
+        read_verified(file, WHERE)
+
+
+def test_a_pickle_under_another_name_does_not_load(tmp_path):
+    config = metric("clip")
+    renamed = pinned(tmp_path / "clip.safetensors", pickle.dumps({"weight": [1.0]}))
+    encoder = config.encoder.model_copy(update={"weights": renamed})
+    with pytest.raises(Exception, match=r"(?i)header"):
+        load_model(config.model_copy(update={"encoder": encoder}))
+
+
+def test_what_cannot_be_found_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"clip\.yaml.*nowhere\.onnx does not exist"):
+        read_verified(File(uri=str(tmp_path / "nowhere.onnx"), sha256="0" * 64), WHERE)
+    with pytest.raises(WeightsError, match="'no_such_package' is not installed"):
+        locate("package:no_such_package/w.onnx")
+    with pytest.raises(WeightsError, match="copy the file to a path"):
+        locate("s3://bucket/w.onnx")
+
+
+@pytest.mark.parametrize("name", ["clip", "tagger", "caption", "softmax"])
+def test_a_wrong_digest_in_any_metric_names_its_yaml(name):
+    text = metric(name).model_dump_json()
+    last = text.rindex('"sha256":"') + len('"sha256":"')
+    broken = METRIC.validate_json(text[:last] + "0" * 64 + text[last + 64 :])
+    with pytest.raises(WeightsError, match=rf"conf/metrics/{name}\.yaml: \w+.*expected 0{{64}}"):
+        load_model(broken)
+
+
+def test_heads_of_another_encoder_are_refused(tmp_path):
+    config = metric("tagger")
+    weights = locate(config.encoder.weights.uri).read_bytes()
+    # One bit of one weight: the same shapes, so that only the digest tells.
+    other = pinned(tmp_path / "clip.safetensors", weights[:-1] + bytes([weights[-1] ^ 1]))
+    encoder = config.encoder.model_copy(update={"weights": other})
+    with pytest.raises(WeightsError, match="train it again"):
+        load_model(config.model_copy(update={"encoder": encoder}))
