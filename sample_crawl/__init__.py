@@ -1,0 +1,1 @@
+"""The sample crawl: a small bucket of six sources with a known truth, and what builds it."""
