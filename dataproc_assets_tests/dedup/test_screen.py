@@ -15,10 +15,11 @@ def bases(vectors: np.ndarray, kind: str) -> np.ndarray:
         "principal": principal_basis([vectors], 4),
         "axes": np.eye(width)[:, :4],
         "skewed": skewed,
+        "short": 0.5 * np.eye(width)[:, :4],
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["principal", "axes", "skewed"])
+@pytest.mark.parametrize("kind", ["principal", "axes", "skewed", "short"])
 @given(seed=st.integers(0, 50))
 def test_every_dot_product_is_at_its_own_bound_or_below(kind: str, seed: int):
     """Each pair is screened at its own dot product: the tightest threshold that must pass it."""
