@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
 from dataproc_assets.config.metrics import File, VaeConfig
+from dataproc_assets.jobs.encode_latents import main
 from dataproc_assets.models.weights import locate
 from dataproc_assets.runners import Job
+from dataproc_assets_tests.jobs.passes import runner_config
 from dataproc_assets_tests.jobs.pictures import WHITE
 
 ARCHITECTURE = "package:dataproc_assets/models/weights/vae.json"
@@ -51,3 +54,16 @@ def encode_job(
         units=units,
         name="latents-small",
     )
+
+
+def encode_here(job: Job, folder: Path, rank: int = 0, world: int = 1) -> dict:
+    """One worker's share of the job in this process; what its progress file says at the end."""
+    inputs, outputs = folder / "input", folder / "output"
+    shutil.rmtree(inputs, ignore_errors=True)
+    (inputs / "todo").mkdir(parents=True)
+    outputs.mkdir(exist_ok=True)
+    for name, data in job.units.items():
+        (inputs / "todo" / name).write_bytes(data)
+    place = runner_config().model_dump(include={"threads", "readers", "device", "read"})
+    main({**job.config, **place}, inputs, outputs, rank, world)
+    return json.loads((outputs / f"progress-{rank}.json").read_text())

@@ -1,6 +1,7 @@
 import json
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -9,14 +10,16 @@ import torch
 from PIL import Image
 
 from dataproc_assets.config.latents import latent_fingerprint
+from dataproc_assets.config.metrics import File
 from dataproc_assets.jobs.cut import cut, psnr, to_pixels, to_signed
+from dataproc_assets.jobs.encode_latents import StorageOutageError
 from dataproc_assets.jobs.latent_rows import LATENT_SCHEMA, is_drawn
 from dataproc_assets.models.vae import load_vae
 from dataproc_assets.runners import JobFailed, make_runner
 from dataproc_assets.storage.layout import done_path, latent_part_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
-from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_job
+from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
 from dataproc_assets_tests.jobs.passes import runner_config
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import make_crawl
@@ -31,7 +34,8 @@ def todo(crawl) -> pl.DataFrame:
 
 def encode(store: Path, vae, frame: pl.DataFrame, unit: str = "u", **options):
     job = encode_job(store, vae, {f"{unit}.todo.parquet": to_parquet(frame)}, **options)
-    return make_runner(runner_config()).run(job)
+    with TemporaryDirectory() as folder:
+        return encode_here(job, Path(folder))
 
 
 def part(store: Path, vae, unit: str = "u") -> pl.DataFrame:
@@ -58,7 +62,7 @@ def encoded(tmp_path_factory, vae, crawl):
 def test_every_image_has_the_latent_of_its_cut(encoded, vae, crawl):
     store, result = encoded
     rows = part(store, vae)
-    assert (result.progress.done, result.progress.errors, result.progress.parts) == (5, {}, 1)
+    assert (result["done"], result["errors"], result["parts"]) == (5, {}, 1)
     assert rows.schema == LATENT_SCHEMA
     assert rows["sha256"].to_list() == sorted(crawl.images["sha256"])
     uris = dict(zip(crawl.images["sha256"], crawl.addresses["uri"], strict=True))
@@ -115,7 +119,7 @@ def test_what_cannot_be_encoded_keeps_its_row_and_reason(tmp_path, vae):
         ("ok", ""),
     ]
     assert rows[crawl.images["sha256"][0]]["latent"] is None
-    assert result.progress.errors == {"changed": 1, "missing": 1, "not_an_image": 1}
+    assert result["errors"] == {"changed": 1, "missing": 1, "not_an_image": 1}
 
 
 def test_a_unit_that_is_done_is_not_encoded_again(tmp_path, vae, crawl):
@@ -124,15 +128,31 @@ def test_a_unit_that_is_done_is_not_encoded_again(tmp_path, vae, crawl):
     mark = tmp_path / done_path(path)
     assert json.loads(mark.read_text())["ok"] == 5
     before = (tmp_path / path).stat().st_mtime_ns
-    assert encode(tmp_path, vae, todo(crawl)).progress.parts == 0
+    assert encode(tmp_path, vae, todo(crawl))["parts"] == 0
     assert (tmp_path / path).stat().st_mtime_ns == before
     mark.unlink()
-    assert encode(tmp_path, vae, todo(crawl)).progress.parts == 1
+    assert encode(tmp_path, vae, todo(crawl))["parts"] == 1
 
 
 def test_an_outage_ends_the_job_with_its_reason(tmp_path, vae):
     crawl = make_crawl(tmp_path / "crawl", 5)
     for uri in crawl.addresses["uri"]:
         Path(uri).unlink()
-    with pytest.raises(JobFailed, match="4 images in a row could not be read"):
+    with pytest.raises(StorageOutageError, match="4 images in a row could not be read"):
         encode(tmp_path / "store", vae, todo(crawl))
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_part_and_one_failure_names_its_reason(
+    encoded, tmp_path, vae, crawl
+):
+    frame = todo(crawl)
+    units = {f"{i}.todo.parquet": to_parquet(frame[i : i + 1]) for i in range(5)}
+    store = tmp_path / "store"
+    result = make_runner(runner_config(processes=2)).run(encode_job(store, vae, units, 1.0))
+    assert (result.workers, result.progress.parts) == (2, 5)
+    together = pl.concat([part(store, vae, str(i)) for i in range(5)]).sort("sha256")
+    assert together.equals(part(encoded[0], vae))
+    wrong = vae.model_copy(update={"weights": File(uri=vae.weights.uri, sha256="0" * 64)})
+    with pytest.raises(JobFailed, match=r"WeightsError.*conf/vaes/drawn\.yaml: weights"):
+        make_runner(runner_config()).run(encode_job(store, wrong, units))

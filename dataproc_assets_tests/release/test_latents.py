@@ -2,6 +2,7 @@ import json
 import tarfile
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -25,12 +26,10 @@ from dataproc_assets.release.latents import LatentsIncompleteError, publish_late
 from dataproc_assets.release.manifest import verify_latents
 from dataproc_assets.release.publish import read_train
 from dataproc_assets.release.unpack import unpack
-from dataproc_assets.runners import make_runner
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets.storage.tables import ChangedFileError
-from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_job
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import release_config
 from dataproc_assets_tests.release.test_publish import run, tree
@@ -57,7 +56,8 @@ def units_of(store, vae, crawl, config=CONFIG) -> dict[str, bytes]:
 def encode(store, vae, crawl, units=None):
     units = units or units_of(store, vae, crawl)
     job = encode_job(store.url, vae, units, CONFIG.latents.sample_share)
-    return make_runner(runner_config()).run(job)
+    with TemporaryDirectory() as folder:
+        return encode_here(job, Path(folder))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from io import BytesIO
 from pathlib import Path
 
@@ -258,3 +259,41 @@ def test_manifest_names_inputs_config_and_counts(crawl, tmp_path):
     assert manifest.files["train.parquet"].rows == 9
     stored = json.loads((tmp_path / "releases/small/manifest.json").read_text())
     assert stored["digest"] == manifest.digest
+
+
+def test_the_same_release_from_files_and_from_tar_shards(crawl, tmp_path):
+    shard = tmp_path / "crawl.tar"
+    with tarfile.open(shard, "w") as archive:
+        for uri in crawl.addresses["uri"]:
+            archive.add(uri, Path(uri).name)
+    with tarfile.open(shard) as archive:
+        members = archive.getmembers()
+    addresses = crawl.addresses.with_columns(
+        uri=pl.lit(str(shard)),
+        offset=pl.Series([member.offset_data for member in members]),
+        length=pl.Series([member.size for member in members]),
+    )
+    run(ObjectStore(str(tmp_path / "files")), crawl)
+    run(ObjectStore(str(tmp_path / "tars")), crawl, addresses=addresses)
+    assert tree(tmp_path / "files") == tree(tmp_path / "tars")
+
+
+@pytest.mark.parametrize("title", ["A small release", "Another"])
+def test_of_two_runs_at_once_one_is_published_and_stays_whole(crawl, tmp_path, title):
+    store = ObjectStore(str(tmp_path))
+    winners = []
+
+    def read(uri, offset, length):
+        if not winners:
+            winners.append(run(store, crawl, release_config(title=title)))
+        return Path(uri).read_bytes()
+
+    if title == "Another":
+        with pytest.raises(ReleaseExistsError, match="config title: 'Another' ->"):
+            run(store, crawl, read=read, threads=1)
+    else:
+        assert not run(store, crawl, read=read, threads=1).created
+    manifest = winners[0].manifest
+    assert verify(store, "small") == []
+    kept = {f"{manifest.root}/{path}" for path in manifest.files}
+    assert set(store.list()["path"]) == kept | {"releases/small/manifest.json"}
