@@ -53,7 +53,7 @@ class Encoder(StrictModel):
 
 class _Metric(StrictModel):
     name: Name
-    on: Literal["todo", "prefiltered", "representatives"]
+    on: Literal["todo", "representatives"]  # in the shared pass, or late, on one of a cluster
     batch_size: int = Field(gt=0)
     version: int = Field(ge=1)  # of this metric's code: raise it when the code changes the values
     seconds_per_image: float = Field(gt=0)

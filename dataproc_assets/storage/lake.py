@@ -2,6 +2,7 @@
 
 import os
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from dataproc_assets.storage.crawl import list_objects, listing_digest
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
-from dataproc_assets.storage.parquet import from_parquet
 from dataproc_assets.storage.stages import Stage, config_digest, partitions, stage_inputs, stages
 from dataproc_assets.storage.tables import TableInfo, read_table, table_info, write_table
 from dataproc_assets.version import __version__
@@ -145,7 +145,8 @@ class Lake:
     def _outer_inputs(self, stage: str, source: str) -> dict[str, str]:
         """The states of what is no asset: the crawl, the takedown ledger, the finished parts.
 
-        The identity ledger is left out: it only ever confirms the ids that are there.
+        The ledgers of identity and quarantine are left out: the stages that read them also fill
+        them, with what they have found themselves.
         """
         if stage in ("inventory", "records"):
             return {"crawl": self.crawl_state(source)}
@@ -154,10 +155,11 @@ class Lake:
             return {**parts, "takedown": frame_digest(read_ledger(self.store, "takedown"))}
         return {}
 
-    def crawl_state(self, source: str) -> str:
-        """A digest over the paths and versions of a source's crawl, as listed now."""
-        prefix = self.project.sources[source].crawl.prefix
-        return listing_digest(list_objects(self.bucket, prefix))
+    def crawl_state(self, source: str, listing: pl.DataFrame | None = None) -> str:
+        """A digest over where a source's crawl lies, its paths and versions, as listed now."""
+        if listing is None:
+            listing = list_objects(self.bucket, self.project.sources[source].crawl.prefix)
+        return json_digest([self.bucket.url, listing_digest(listing)])
 
     def fresh(self, stage: str, partition: str | None) -> bool:
         """Whether a stage table was made from what its inputs and configuration now are.
@@ -176,26 +178,25 @@ class Lake:
         )
 
     def parts_state(self, metric: str, source: str) -> str:
-        """A digest over a metric's finished parts; their names stand for their inputs."""
-        return json_digest(self.parts(metric, source))
+        """A digest over a metric's finished parts and their versions on storage.
+
+        Names alone would not do: a part with rows to retry is written again under its name.
+        """
+        return listing_digest(self._parts(metric, source))
 
     def parts(self, metric: str, source: str) -> list[str]:
         """The finished parts of a metric at its present fingerprint, sorted."""
-        folder = layout.parts_path(metric, self.fingerprint(metric), source)
-        names = set(self.store.list(folder)["path"])
-        return sorted(
-            name for name in names if name.endswith(".parquet") and layout.done_path(name) in names
-        )
+        return self._parts(metric, source)["path"].to_list()
 
     def read_parts(self, metric: str, source: str) -> pl.LazyFrame:
         """All finished rows of a metric at its present fingerprint, with their `part`."""
         frames = [
-            from_parquet(self.store.get(path)).with_columns(part=pl.lit(path))
+            pl.scan_parquet(BytesIO(self.store.get(path))).with_columns(part=pl.lit(path))
             for path in self.parts(metric, source)
         ]
         if not frames:
             return EMPTY_PART.to_frame().lazy()
-        return pl.concat(frames, how="vertical").lazy()
+        return pl.concat(frames)
 
     def done(self, metric: str, source: str) -> pl.LazyFrame:
         """`image_key` and `version` of what a metric has scored, or found that it cannot."""
@@ -205,6 +206,14 @@ class Lake:
     def seconds_per_image(self) -> dict[str, float]:
         """The YAML's estimate for each metric of the pass, in seconds of one worker."""
         return {name: m.seconds_per_image for name, m in self.project.pass_metrics.items()}
+
+    def _parts(self, metric: str, source: str) -> pl.DataFrame:
+        """The listing of a metric's finished parts: those with their done mark beside them."""
+        listing = self.store.list(layout.parts_path(metric, self.fingerprint(metric), source))
+        names = set(listing["path"])
+        parts = [name for name in names if name.endswith(".parquet")]
+        done = [name for name in parts if layout.done_path(name) in names]
+        return listing.filter(pl.col("path").is_in(done))
 
     def _by(self, asset: str) -> Any:
         return self.stages[asset].by

@@ -1,13 +1,14 @@
 """A folder or an S3 prefix behind one interface."""
 
-from functools import cache
+import os
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import obstore
 import polars as pl
 import pyarrow as pa
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store
 
 if TYPE_CHECKING:
@@ -33,13 +34,21 @@ class ObjectStore:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/") or "/"
         self.is_s3 = url.startswith("s3://")
-        if self.is_s3:
-            bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
-            store = S3Store(bucket, prefix=prefix or None)
-        else:
+        if not self.is_s3:
             self.url = str(Path(self.url).expanduser().absolute())
-            store = LocalStore(self.url, mkdir=True)
-        self._store = cast("ObstoreStore", store)
+
+    @cached_property
+    def _store(self) -> "ObstoreStore":
+        """Made at the first use: a folder that is only looked for is not made by that."""
+        if not self.is_s3:
+            return cast("ObstoreStore", LocalStore(self.url, mkdir=True))
+        bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
+        endpoints = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+        endpoint = next((os.environ[name] for name in endpoints if os.environ.get(name)), "")
+        plain = endpoint.startswith("http://")  # whoever names such an endpoint means it
+        options = {"allow_http": True} if plain else None
+        store = S3Store(bucket, prefix=prefix or None, client_options=options)
+        return cast("ObstoreStore", store)
 
     def get(self, path: str) -> bytes:
         """The object's bytes. Raises FileNotFoundError."""
@@ -47,7 +56,12 @@ class ObjectStore:
 
     def get_range(self, path: str, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`. Raises FileNotFoundError, EOFError where it is shorter."""
-        data = bytes(obstore.get_range(self._store, path, start=offset, length=length))
+        try:
+            data = bytes(obstore.get_range(self._store, path, start=offset, length=length))
+        except GenericError:
+            if offset < self.size(path):
+                raise
+            data = b""
         if len(data) != length:
             raise EOFError(f"{self.uri(path)}: {len(data)} of {length} bytes at {offset}")
         return data
@@ -116,6 +130,8 @@ class ObjectStore:
 
     def check(self) -> None:
         """Raise ConnectionError, naming the URL and the cause, where the store can't be listed."""
+        if not self.is_s3 and not Path(self.url).is_dir():
+            raise ConnectionError(f"{self.url}: there is no such folder")
         try:
             next(iter(obstore.list(self._store, chunk_size=1)), None)
         except (BaseError, OSError) as error:

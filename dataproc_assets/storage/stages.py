@@ -13,6 +13,7 @@ from dataproc_assets.storage.digest import json_digest
 
 PASS_METRICS = "<pass metrics>"
 LATE_METRICS = "<late metrics>"
+EMBEDDING = "<embedding>"
 
 Partition = Literal["source", "recipe", "release"] | None
 
@@ -26,7 +27,8 @@ class Stage:
         group: the asset group.
         by: what it is partitioned by; None for one table over all.
         inputs: the stages it reads; PASS_METRICS and LATE_METRICS stand for the assets of the
-            metrics that run on todo and on representatives.
+            metrics that run on todo and on representatives, EMBEDDING for that of the metric
+            whose embeddings are compared.
         reads: the part of the configuration it reads, for one partition.
         kinds: what it is made with, for the asset graph.
         description: what it is, for a person.
@@ -47,12 +49,29 @@ def _source(project: Project, name: str | None) -> Any:
 
 def _merging(project: Project, _: str | None) -> Any:
     trust = {name: source.trust for name, source in project.sources.items()}
-    return {"merge": project.curation.merge, "seed": project.curation.seed, "trust": trust}
+    return {
+        "merge": project.curation.merge,
+        "periods": project.curation.augment.periods,
+        "seed": project.curation.seed,
+        "trust": trust,
+        "opt_out": project.safety.opt_out,
+    }
 
 
-def _dedup(project: Project, _: str | None) -> Any:
-    trust = {name: source.trust for name, source in project.sources.items()}
+def _dedup(project: Project, name: str | None) -> Any:
+    """Of one source, or of all."""
+    sources = [name] if name else sorted(project.sources)
+    trust = {source: project.sources[source].trust.image for source in sources}
     return {"dedup": project.dedup, "trust": trust}
+
+
+def _gallery(project: Project, _: str | None) -> Any:
+    return {
+        "safety": project.safety,
+        "gallery": project.gallery,
+        "cosine": project.dedup.cosine,
+        "decode": project.profile.decode,
+    }
 
 
 def _fingerprints(project: Project, _: str | None) -> Any:
@@ -118,7 +137,7 @@ _STAGES = (
         "metadata",
         "source",
         ("todo", "records", "metrics_merged"),
-        lambda p, n: _source(p, n).adapter,
+        lambda p, n: {"adapter": _source(p, n).adapter, "ai_tags": _source(p, n).ai_tags},
         POLARS,
         "Records and metrics in the source's namespace, by the source's merger.",
     ),
@@ -144,7 +163,7 @@ _STAGES = (
         "dedup_intra",
         "curation",
         "source",
-        ("inventory", "records", "augmented", "clip"),
+        ("inventory", "records", "augmented", EMBEDDING),
         _dedup,
         frozenset({"numpy", "parquet"}),
         "Near-duplicate edges within the source, each with its evidence.",
@@ -153,7 +172,7 @@ _STAGES = (
         "dedup_cross",
         "curation",
         None,
-        ("dedup_intra", "inventory", "records", "augmented", "clip"),
+        ("dedup_intra", "inventory", "records", "augmented", EMBEDDING),
         _dedup,
         frozenset({"numpy", "parquet"}),
         "Edges over all members of all sources; `members` with one `image_id` an image.",
@@ -172,7 +191,7 @@ _STAGES = (
         "curation",
         "recipe",
         ("images",),
-        lambda p, n: {"recipe": p.recipes[n or ""], "seed": p.curation.seed},
+        lambda p, n: p.recipes[n or ""],
         POLARS,
         "Caption and tags in the recipe's order and token budget, the certain first.",
     ),
@@ -180,7 +199,7 @@ _STAGES = (
         "sanitized",
         "curation",
         "recipe",
-        ("prompts", "images", "dedup_cross", "augmented"),
+        ("prompts", "images", "dedup_cross", "augmented", LATE_METRICS),
         lambda p, _: p.safety,
         POLARS,
         "What may be released; hosts the blocking checks.",
@@ -189,7 +208,7 @@ _STAGES = (
         "release",
         "release",
         "release",
-        ("sanitized", "images", "dedup_cross", "augmented", "inventory"),
+        ("sanitized", "images", "dedup_cross", "augmented", LATE_METRICS, "inventory"),
         _release,
         frozenset({"webdataset", "parquet"}),
         "An immutable dataset: parquet, WebDataset tars, trainers' formats, card, manifest.",
@@ -207,8 +226,11 @@ _STAGES = (
         "gallery",
         "curation",
         None,
-        ("augmented", "dedup_cross", "images", "sanitized", "release", "latents"),
-        lambda p, _: {"safety": p.safety, "gallery": p.gallery},
+        (
+            *("inventory", "augmented", "dedup_cross", LATE_METRICS, "images"),
+            *("sanitized", "release", "latents"),
+        ),
+        _gallery,
         frozenset({"html"}),
         "The pictures: funnel, drops, clusters, tiers. Never a quarantined image.",
     ),
@@ -236,7 +258,11 @@ def _late(metric: MetricConfig) -> Stage:
 
 def stage_inputs(project: Project, stage: str) -> list[str]:
     """The assets a stage reads, with the metrics' names in place of their marks."""
-    named = {PASS_METRICS: list(project.pass_metrics), LATE_METRICS: list(project.late_metrics)}
+    named = {
+        PASS_METRICS: list(project.pass_metrics),
+        LATE_METRICS: list(project.late_metrics),
+        EMBEDDING: [project.dedup.embedding],
+    }
     marks = stages(project)[stage].inputs
     return [name for mark in marks for name in named.get(mark, [mark])]
 

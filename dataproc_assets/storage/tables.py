@@ -13,6 +13,7 @@ from dataproc_assets.storage.parquet import to_parquet
 
 MANIFEST = "manifest.json"
 BUCKET_SEED = 0
+AGAIN = "delete the folder and make its asset again"
 
 
 class ChangedFileError(Exception):
@@ -56,22 +57,22 @@ def write_table(
 ) -> TableInfo:
     """Write a stage table, sorted by its key, and return its manifest.
 
-    Bucket files carry their digest in their names and the manifest is replaced last, so that a
-    reader sees the old table or the new one; a bucket whose rows did not change is not written.
+    Bucket files carry their bytes' digest in their names and the manifest is replaced last, so
+    that a reader sees the old table or the new one; a bucket that did not change is not written.
     """
     keys = [key] if isinstance(key, str) else key
     rows = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     old = table_info(store, path)
-    known = {bucket.file for bucket in old.buckets} if old else set()
+    there = dict(store.list(path).select("path", "size").iter_rows())
     written = []
     for index, part in enumerate(_split(rows, keys[0], buckets)):
         ordered = part.sort(keys, maintain_order=True, nulls_last=True)
-        digest = frame_digest(ordered)
-        file = f"bucket-{index:05d}-{digest[:16]}.parquet"
         data = to_parquet(ordered)
-        if file not in known:
+        sha256 = bytes_digest(data)
+        file = f"bucket-{index:05d}-{sha256[:16]}.parquet"
+        if there.get(f"{path}/{file}") != len(data):
             store.put(f"{path}/{file}", data)
-        written.append(Bucket(file, part.height, len(data), bytes_digest(data), digest))
+        written.append(Bucket(file, part.height, len(data), sha256, frame_digest(ordered)))
     info = TableInfo(
         digest=json_digest([bucket.digest for bucket in written]),
         rows=rows.height,
@@ -90,12 +91,15 @@ def write_table(
 
 
 def table_info(store: ObjectStore, path: str) -> TableInfo | None:
-    """The manifest of a table; None where there is no such table."""
+    """The manifest of a table; None where there is no such table. Raises ChangedFileError."""
     try:
         raw = json.loads(store.get(f"{path}/{MANIFEST}"))
+        return TableInfo(**{**raw, "buckets": [Bucket(**bucket) for bucket in raw["buckets"]]})
     except FileNotFoundError:
         return None
-    return TableInfo(**{**raw, "buckets": [Bucket(**bucket) for bucket in raw["buckets"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        uri = store.uri(f"{path}/{MANIFEST}")
+        raise ChangedFileError(f"{uri}: is no manifest of a table; {AGAIN}") from error
 
 
 def read_table(store: ObjectStore, path: str) -> pl.LazyFrame:
@@ -108,7 +112,12 @@ def read_table(store: ObjectStore, path: str) -> pl.LazyFrame:
     info = table_info(store, path)
     if info is None:
         raise FileNotFoundError(f"{store.uri(path)}: there is no such table; make its asset first")
-    return pl.concat([_scan(store, path, bucket) for bucket in info.buckets])
+    try:
+        return pl.concat([_scan(store, path, bucket) for bucket in info.buckets])
+    except ChangedFileError:
+        if table_info(store, path) == info:
+            raise
+        return read_table(store, path)  # it was replaced meanwhile
 
 
 def _sweep(store: ObjectStore, path: str, keep: set[str]) -> None:
@@ -126,8 +135,7 @@ def _scan(store: ObjectStore, path: str, bucket: Bucket) -> pl.LazyFrame:
         data = b""
     if bytes_digest(data) != bucket.sha256:
         raise ChangedFileError(
-            f"{uri}: {'is missing' if not data else 'was changed'} since it was written; "
-            f"delete the folder and make its asset again"
+            f"{uri}: {'was changed' if data else 'is missing'} since it was written; {AGAIN}"
         )
     return pl.scan_parquet(BytesIO(data))
 

@@ -65,8 +65,8 @@ class RangeReader(io.RawIOBase):
 def tar_members(store: ObjectStore, path: str) -> tuple[list[TarMember], str | None]:
     """A tar's regular members in its order, and the reason why the list stops early, if it does.
 
-    Links, devices and folders are no images and are passed over. A member whose bytes the
-    object no longer holds (a shard cut short) is left out and named in the reason.
+    Links, devices, folders and sparse files are no images and are passed over. A member whose
+    bytes the object no longer holds (a shard cut short) is left out and named in the reason.
     """
     reader = RangeReader(store, path)
     members: list[TarMember] = []
@@ -74,13 +74,17 @@ def tar_members(store: ObjectStore, path: str) -> tuple[list[TarMember], str | N
     try:
         with tarfile.open(fileobj=reader, mode="r:") as tar:
             for member in tar:
-                if not member.isreg():
+                if not member.isreg() or member.issparse():
                     continue
                 if member.offset_data + member.size > size:
                     return members, f"truncated in member '{member.name}'"
                 members.append(
                     TarMember(member.name, member.offset_data, member.size, int(member.mtime))
                 )
+            # tarfile takes a broken header for the end: the blocks of zeros tell a true one
+            reader.seek(tar.offset)
+            if reader.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                return members, f"ends without an end mark at byte {tar.offset} of {size}"
     except (tarfile.TarError, EOFError) as error:
         return members, f"not a readable tar: {error}"
     return members, None
