@@ -23,7 +23,6 @@ class Card:
     title: str
     rating: str | None
     facts: list[str]
-    tags: list[str]
     reasons: list[str]
     veiled: bool
 
@@ -73,14 +72,12 @@ class Cards:
             digest = None
         elif digest not in self._wanted:
             self._wanted[digest] = Wanted(digest, uri, row["offset"], row["length"])
-        tags = [*(row["tags_character"] or []), *(row["tags_general"] or [])]
         return Card(
             key=row["image_key"],
             sha256=digest,
             title=shorten(row["title"], self._config.text_chars),
             rating=row["rating"],
             facts=_facts(row),
-            tags=[tag for tag in tags if tag][: self._config.tags],
             reasons=[reason for reason in row["drop_reasons"] or [] if reason],
             veiled=row["rating"] in self._config.veiled_ratings,
         )

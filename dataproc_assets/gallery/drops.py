@@ -25,7 +25,7 @@ def drops_page(view: View) -> Page:
     )
     by_rule = dict(ids.iter_rows())
     rules = [{**row, "ids": by_rule[row["rule"]]} for row in view.rules.iter_rows(named=True)]
-    links = [(item["reason"].anchor, item["reason"].name) for item in sections]
+    links = [(item["reason"].anchor, item["reason"].heading) for item in sections]
     values = {
         "sections": sections,
         "links": [*links, ("quarantine", "Quarantine")],

@@ -62,6 +62,7 @@ def _entries(
         {
             "image_id": row["image_id"],
             "card": cards[row["representative"]],
+            "title": shorten(row["title"], view.config.text_chars) or row["representative"],
             "sources": row["sources"] or [],
             "members": len(row["members"] or []),
             "caption": shorten(row["caption"], view.config.text_chars),

@@ -34,6 +34,11 @@ class Reason:
     rows: dict[str, int]
     shows_pictures: bool
 
+    @property
+    def heading(self) -> str:
+        """The name, with the stage where it is not curation: recipes share reasons."""
+        return self.name if self.stage == "curation" else f"{self.name} ({self.stage})"
+
 
 def refused_label(reason: str | None) -> str | None:
     """The kind of a reason that forbids to show the picture; None for every other reason."""

@@ -16,7 +16,6 @@ SCHEMAS = {
             "image_key": _TEXT, "source": _TEXT, "keep": pl.Boolean, "drop_reason": _TEXT,
             "drop_reasons": _LIST, "intake_drops": _LIST, "rating": _TEXT, "tier": _TEXT,
             "tier_percentile": pl.Float64, "tier_reason": _TEXT, "title": _TEXT,
-            "tags_character": _LIST, "tags_general": _LIST,
             "pixels_sha256": _TEXT, "pixels_width": pl.Int32, "pixels_height": pl.Int32,
             "clip_score": pl.Float32, "year": pl.Int32,
         }
@@ -38,7 +37,7 @@ SCHEMAS = {
         {
             "image_id": _TEXT, "representative": _TEXT, "members": _LIST, "sources": _LIST,
             "sha256": _TEXT, "rating": _TEXT, "opt_out": pl.Boolean, "title": _TEXT,
-            "caption": _TEXT, "tier": _TEXT, "tags": _LIST,
+            "caption": _TEXT, "tags": _LIST,
         }
     ),
     "sanitized": pl.Schema(
