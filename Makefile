@@ -36,7 +36,7 @@ lint: $(READY) ## ruff and the type checker
 	$(BIN)/pyright
 
 test: lint ## lint, then all tests that need no GPU
-	$(BIN)/pytest -n 2 -m 'not gpu'
+	$(BIN)/pytest -n 2 --dist loadgroup -m 'not gpu'
 
 bench: $(READY) ## every benchmark, small
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

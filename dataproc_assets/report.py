@@ -74,7 +74,7 @@ def _drops_table(lake: Lake) -> Table:
         .collect()
     )
     for stage, group in counts.group_by("stage", maintain_order=True):
-        ordered = group.sort(pl.col("rows").neg(), "reason")
+        ordered = group.sort("rows", "reason", descending=[True, False])
         for _, reason, rows in ordered.head(MOST_REASONS).iter_rows():
             table.add_row(str(stage[0]), reason, str(rows))
     return table

@@ -1,8 +1,11 @@
 """The whole configuration, loaded and checked in one go."""
 
+import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,14 +96,53 @@ def _named(path: Path, model: Any) -> Any:
 
 def _check_names(project: Project) -> None:
     """Raise ConfigError where one file names something that no other file defines."""
+    tiers = [cut.name for cut in project.curation.augment.tiers.cuts]
     for release in project.releases.values():
         where = f"conf/releases/{release.name}.yaml"
         _must_exist(where, "recipe", release.recipes, project.recipes)
+        _must_exist(where, "source", release.select.sources or (), project.sources)
+        _must_exist(where, "tier", (tier for tier in release.select.tiers or () if tier), tiers)
         if release.latents:
             _must_exist(where, "vae", [release.latents.vae], project.vaes)
+    for recipe in project.recipes.values():
+        _must_exist(f"conf/recipes/{recipe.name}.yaml", "tier", recipe.tier_words, tiers)
+    where = "conf/curation.yaml"
+    _must_exist(where, "source", project.curation.augment.tiers.scores, project.sources)
+    _must_exist(where, "source", project.curation.merge.tag_p.keys() - {"default"}, project.sources)
+    ids = (artist.partition("/")[0] for artist in project.safety.opt_out.artist_ids)
+    _must_exist("conf/safety.yaml", "source", ids, project.sources)
+    scores = (score.column for score in project.safety.ai.scores)
+    _must_exist("conf/safety.yaml", "class of a classifier", scores, _classes(project))
+    _must_exist("conf/dedup.yaml", "embedding", [project.dedup.embedding], _embeddings(project))
+    _check_prefixes(project)
 
 
-def _must_exist(where: str, kind: str, names: list[str], known: dict[str, Any]) -> None:
+def _classes(project: Project) -> list[str]:
+    """The columns of the classifiers that every image is put to."""
+    metrics = project.pass_metrics.values()
+    return [f"{m.name}_{c}" for m in metrics if m.kind == "onnx_classifier" for c in m.classes]
+
+
+def _embeddings(project: Project) -> list[str]:
+    """The metrics that give every image an embedding."""
+    return [m.name for m in project.pass_metrics.values() if m.kind == "open_clip"]
+
+
+def _check_prefixes(project: Project) -> None:
+    """Raise ConfigError where the crawl of one source holds that of another."""
+    prefixes = {name: f"{source.crawl.prefix}/" for name, source in project.sources.items()}
+    for outer, inner in permutations(prefixes, 2):
+        if prefixes[inner].startswith(prefixes[outer]):
+            raise ConfigError(
+                f"conf/sources/{inner}.yaml: the prefix '{prefixes[inner]}' lies in that of "
+                f"{outer}, '{prefixes[outer]}': one file would be an image of both"
+            )
+
+
+def _must_exist(where: str, kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    there = list(known)
     for name in names:
-        if name not in known:
-            raise ConfigError(f"{where}: no {kind} named '{name}'; there are {', '.join(known)}")
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else f"; there are {', '.join(there)}"
+            raise ConfigError(f"{where}: no {kind} named '{name}'{hint}")

@@ -1,15 +1,17 @@
 """Reading YAML into a model; an error names the file, the line and the nearest right name."""
 
 import difflib
+import re
 import types
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 Location = tuple[str | int, ...]
+BOOL = "tag:yaml.org,2002:bool"
 
 
 class ConfigError(Exception):
@@ -17,21 +19,34 @@ class ConfigError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice."""
+    """A safe loader that refuses a key given twice, and to which `on` and `no` are words."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, regexp) for tag, regexp in resolvers if tag != BOOL]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """A node's value; one that has none, such as 2026-13-01, is an error with its line."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if key in seen:
+    keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    seen: set[str] = set()
+    for key in keys:
+        if key.value in seen:
             raise yaml.MarkedYAMLError(
-                problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark
+                problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark
             )
-        seen.add(key)
+        seen.add(key.value)
     return loader.construct_mapping(node, deep=True)
 
 
+_Loader.add_implicit_resolver(BOOL, re.compile("^(?:true|false)$"), list("tf"))
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
@@ -52,11 +67,13 @@ def read_yaml(path: Path, model: Any) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{name}{line}: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: not readable as YAML: {error}") from None
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
         lines = [
-            f"{name}:{_line(node, detail['loc'])}: {_say(detail, model)}"
+            f"{name}:{_line(node, detail['loc'])}: {_say(detail, model, node)}"
             for detail in error.errors()
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
@@ -78,22 +95,32 @@ def _nearest_file(path: Path) -> str:
 
 def _line(node: yaml.Node | None, location: Location) -> int:
     """The line of the deepest node that the error's location reaches."""
-    line = 1
+    steps = _steps(node, location)
+    return steps[-1][1].start_mark.line + 1 if steps else 1
+
+
+def _steps(node: yaml.Node | None, location: Location) -> list[tuple[str | int, yaml.Node]]:
+    """The parts of a location that stand in the file, each with its node: a key or an item.
+
+    The others are pydantic's own: the tag that chose a model of a union, or a validator.
+    """
+    steps: list[tuple[str | int, yaml.Node]] = []
     for part in location:
         if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(part)]
-            if not found:
-                continue
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if found:
+                steps.append((part, found[0][0]))
+                node = found[0][1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             item: yaml.Node = node.value[part]
-            line, node = item.start_mark.line + 1, item
-    return line
+            steps.append((part, item))
+            node = item
+    return steps
 
 
-def _say(detail: Any, model: Any) -> str:
+def _say(detail: Any, model: Any, node: yaml.Node | None) -> str:
     location: Location = detail["loc"]
-    where = ".".join(str(part) for part in location if not str(part).startswith("function-"))
+    where = ".".join(str(part) for part, _ in _steps(node, location))
     if detail["type"] == "extra_forbidden":
         wrong = str(location[-1])
         names = sorted(_fields(model, location[:-1]))
@@ -101,7 +128,7 @@ def _say(detail: Any, model: Any) -> str:
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
         return f"unknown key '{wrong}' ({hint})"
     if detail["type"] == "missing":
-        return f"the key '{where}' is missing"
+        return f"the key '{f'{where}.' if where else ''}{location[-1]}' is missing"
     given = detail.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
     message = detail["msg"].removeprefix("Value error, ")

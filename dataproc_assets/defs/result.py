@@ -39,7 +39,7 @@ def counts_metadata(frame: pl.LazyFrame, value: pl.Expr, name: str) -> dg.Metada
     counts = (
         frame.group_by(value.cast(pl.String).fill_null("none").alias(name))
         .agg(rows=pl.len())
-        .sort(pl.col("rows").neg(), name)
+        .sort("rows", name, descending=[True, False])
         .head(SAMPLE_REASONS)
         .collect()
     )
@@ -62,6 +62,6 @@ def count_reasons(frame: pl.LazyFrame, reason: str) -> pl.DataFrame:
         frame.filter(pl.col(reason).is_not_null())
         .group_by(drop_reason=pl.col(reason))
         .agg(rows=pl.len())
-        .sort(pl.col("rows").neg(), "drop_reason")
+        .sort("rows", "drop_reason", descending=[True, False])
         .collect()
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from dataproc_assets.storage import layout
-from dataproc_assets.storage.crawl import list_objects, listing_digest
+from dataproc_assets.storage.crawl import list_objects
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.units import read_units, unit_rows
@@ -26,7 +26,7 @@ def crawl_changes(lake: Lake, source: str, asked: str | None, now: datetime) -> 
     """
     config = lake.project.sources[source]
     listing = list_objects(lake.bucket, config.crawl.prefix)
-    digest = listing_digest(listing)
+    digest = lake.crawl_state(source, listing)
     info = lake.info("inventory", source)
     if info and info.inputs.get("crawl") == digest:
         return dg.SkipReason(f"{source}: {listing.height} objects, all known")

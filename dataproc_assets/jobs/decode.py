@@ -37,6 +37,7 @@ PLUGINS = (
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 # `max_pixels` takes the place of Pillow's limit, whose error does not name the size.
 Image.MAX_IMAGE_PIXELS = None
+# Pillow warns of every odd tag of every file; what matters comes as an exception.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 

@@ -9,7 +9,6 @@ import argparse
 import traceback
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ class MetricPass:
 
     @cached_property
     def models(self) -> dict[str, Model]:
-        """The models by metric, loaded when first asked for."""
+        """The models by metric; loaded when a unit lacks something, so never for nothing."""
         return {
             metric.name: load_model(metric, self.config.device) for metric in self.config.metrics
         }
@@ -67,13 +66,15 @@ class MetricPass:
             ahead=2 * largest + self.config.readers,
         )
         images = pool.map(request for unit in self.units for request in self._requests(unit))
-        for unit, group in groupby(images, key=lambda image: image.request.unit):
-            run = UnitRun(unit, self.models)
-            for image in group:
-                run.add(image)
-                self._count(image)
-            self.progress.parts += run.write(self.store, self.config)
-            self.progress.write()
+        run: UnitRun | None = None
+        for image in images:
+            run = run or UnitRun(image.request.unit, self.models)
+            run.add(image)
+            self._count(image)
+            if image.request.is_last:
+                self.progress.parts += run.write(self.store, self.config)
+                self.progress.write()
+                run = None
         self.progress.write()
 
     def _requests(self, path: Path) -> Iterator[Request]:
@@ -81,19 +82,22 @@ class MetricPass:
         unit = path.name.removesuffix(SUFFIX)
         frame = pl.read_parquet(path).sort("image_key")
         wanted = set(frame["metrics"].explode().drop_nulls())
-        if unknown := sorted(wanted - set(self.models)):
+        if unknown := sorted(wanted - {metric.name for metric in self.config.metrics}):
             raise ValueError(
                 f"{path.name} asks for {', '.join(unknown)}, which the pass is not configured "
                 "for; make `todo` again and start the pass from it"
             )
         parts = {metric: unit_part(self.config, metric, unit) for metric in sorted(wanted)}
         todo = {metric for metric, part in parts.items() if not is_done(self.store, part)}
-        for row in frame.iter_rows(named=True):
-            metrics = tuple(sorted(todo & set(row.pop("metrics"))))
-            if metrics:
-                yield Request(unit=unit, metrics=metrics, models=self._pass(metrics), **row)
-            else:
+        rows = frame.to_dicts()
+        wants = [tuple(sorted(todo & set(row.pop("metrics")))) for row in rows]
+        last = max((place for place, metrics in enumerate(wants) if metrics), default=-1)
+        for place, (row, metrics) in enumerate(zip(rows, wants, strict=True)):
+            if not metrics:
                 self.progress.skip()
+                continue
+            models = self._pass(metrics)
+            yield Request(unit=unit, metrics=metrics, models=models, is_last=place == last, **row)
 
     def _pass(self, metrics: tuple[str, ...]) -> Pass:
         if metrics not in self._passes:

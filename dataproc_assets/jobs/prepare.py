@@ -15,7 +15,11 @@ from dataproc_assets.models.load import Pass
 
 @dataclass(frozen=True)
 class Request:
-    """An image of a unit, its address, and the models that it needs."""
+    """An image of a unit, its address, and the models that it needs.
+
+    `is_last` marks the unit's last one, after which its parts are written without waiting for
+    an image of the next unit.
+    """
 
     unit: str
     image_key: str
@@ -25,6 +29,7 @@ class Request:
     length: int | None
     metrics: tuple[str, ...]
     models: Pass
+    is_last: bool
 
 
 @dataclass

@@ -12,6 +12,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store
 
 if TYPE_CHECKING:
+    from obstore.store import ClientConfig
     from obstore.store import ObjectStore as ObstoreStore
 
 LISTING_SCHEMA = pl.Schema(
@@ -46,7 +47,7 @@ class ObjectStore:
         endpoints = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
         endpoint = next((os.environ[name] for name in endpoints if os.environ.get(name)), "")
         plain = endpoint.startswith("http://")  # whoever names such an endpoint means it
-        options = {"allow_http": True} if plain else None
+        options: ClientConfig = {"allow_http": True} if plain else {}
         store = S3Store(bucket, prefix=prefix or None, client_options=options)
         return cast("ObstoreStore", store)
 

@@ -40,8 +40,8 @@ def texts_to_count(images: pl.LazyFrame, recipe: RecipeConfig) -> pl.LazyFrame:
 def units(base: pl.LazyFrame, recipe: RecipeConfig, token_counts: pl.LazyFrame) -> pl.LazyFrame:
     """row UInt64, rank UInt8 (group), key UInt64, text str, tokens Int32, is_tag, is_protected.
 
-    `base` has `row` and the columns of `images`. Fails when the plan runs (InvalidOperationError)
-    where a text has no count.
+    `base` has `row` UInt64 and the columns of `images`. Fails when the plan runs
+    (InvalidOperationError) where a text has no count.
     """
     protected = [rank for rank, group in enumerate(recipe.groups) if group.protected]
     words = _distinct_tags(base).with_columns(tag_text(pl.col("tag"), recipe).alias("text"))
@@ -94,8 +94,8 @@ def _key(recipe: RecipeConfig) -> pl.Expr:
     priority = pl.col("rank").replace_strict(
         list(range(len(priorities))), priorities, return_dtype=pl.UInt64
     )
-    row, place = pl.col("row").cast(pl.UInt64), pl.col("place").cast(pl.UInt64)
-    return row * 2**ROW_BITS + priority * 2**PLACE_BITS + place
+    place = pl.col("place").cast(pl.UInt64)
+    return pl.col("row") * 2**ROW_BITS + priority * 2**PLACE_BITS + place
 
 
 def _distinct_tags(images: pl.LazyFrame) -> pl.LazyFrame:
