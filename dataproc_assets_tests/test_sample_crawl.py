@@ -259,6 +259,7 @@ def test_all_is_older_than_the_crawl_and_spread_over_years(
     assert all(not re.search(r"2026-1\d|(Oct|Nov|Dec) .* 2026", value) for value in text.values())
 
 
+@pytest.mark.slow
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
     material = os.environ.get("SAMPLE_CRAWL_MATERIAL")
     if not material:

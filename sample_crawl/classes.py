@@ -32,7 +32,7 @@ def fill(folder: Path, picks: dict[str, Any]) -> tuple[Crawl, dict[str, Any]]:
         pictures = [clip_art(name) for name in group["pictures"]]
         items = [crawl.add(group["source"], picture) for picture in pictures]
         truth["variants"]["groups"].append(
-            variant(group["name"], group["kind"], items, hard=group["kind"] == "detail")
+            variant(group["name"], group["kind"], items, hard=group["hard"])
         )
     truth["cross_posts"]["groups"].extend(sprite_cross_posts(crawl, folder, truth["variants"]))
     truth.update(labels.add(crawl, special))
@@ -207,8 +207,12 @@ def sprite_cross_posts(crawl: Crawl, folder: Path, found: dict[str, Any]) -> lis
         "twitter", material.background(folder, "club"), edit="resize",
         created=min(places["club"].created + timedelta(days=3), LAST_REPOST),
     )  # fmt: skip
-    keys = next(group["keys"] for group in found["groups"] if group["name"] == "Sylvie in green")
-    smile = crawl.items[keys[list(material.EXPRESSION_TAGS).index("smile")]]
+    keys = {group["name"]: group["keys"] for group in found["groups"]}
+    smile = crawl.items[keys["Sylvie in green"][list(material.EXPRESSION_TAGS).index("smile")]]
+    someone = crawl.items[keys["two costumes at the university"][0]]
+    found["groups"].append(
+        variant("the university with and without her", "figure", [places["uni"], someone])
+    )
     picture = material.sylvie(folder, "green", "smile")
     again = crawl.add("yandere", picture, edit="recode", created=smile.created)
     return [

@@ -9,12 +9,14 @@ from PIL import Image
 from sample_crawl import draw
 from sample_crawl.material import Picture
 
-LONG_SIDES = (448, 480, 512, 576, 640)
+LONG_SIDES = (448, 512, 576, 640, 720)
 LOSSY_QUALITY = {"original": 84, "recode": 60, "resize": 80, "crop": 80}
 
 
 def long_side(picture: Picture) -> int:
     """Return the pixels of the longer side: small drawings are not blown up."""
+    if not picture.plain_background:
+        return LONG_SIDES[-1]
     drawn = draw.choice(LONG_SIDES, "long side", picture.name)
     return max(400, min(drawn, round(1.3 * max(picture.image.size))))
 
