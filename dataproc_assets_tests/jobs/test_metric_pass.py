@@ -2,18 +2,24 @@ import hashlib
 import json
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from dataproc_assets.jobs.metric_pass import StorageOutageError
+from dataproc_assets.models.columns import metric_columns
+from dataproc_assets.models.load import load_model
+from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.runners import JobFailed, Progress, make_runner
 from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import open_store
 from dataproc_assets_tests.jobs.passes import (
+    metric,
     part_of,
     parts,
     pass_job,
@@ -27,8 +33,18 @@ from dataproc_assets_tests.jobs.passes import (
 PIXELS = ["pixels"]
 
 
-def statistics(store: Path, metric: str, unit: str) -> dict:
-    return json.loads(open_store(str(store)).get(done_path(part_of(metric, unit))))
+def statistics(store: Path, name: str, unit: str) -> dict:
+    return json.loads(open_store(str(store)).get(done_path(part_of(name, unit))))
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
@@ -112,6 +128,26 @@ def test_an_image_gets_only_the_metrics_that_it_lacks(tmp_path: Path) -> None:
     assert softmax["softmax_nsfw"].null_count() == 0
 
 
+def test_an_embedding_is_written_beside_a_row_that_failed(tmp_path: Path) -> None:
+    store, crawl = tmp_path / "store", tmp_path / "crawl"
+    try:
+        load_model(metric("clip"))
+    except WeightsError as error:
+        pytest.skip(f"needs the weights of clip: {error}")
+    rows = write_pictures(crawl, 3, ["clip", "pixels"])
+    (crawl / "1.png").write_bytes(b"lost")
+
+    run_here(pass_job(store, {"u": rows}, ("clip", "pixels")), tmp_path)
+
+    part = read_part(store, "clip", "u")
+    embedding = part["clip_embedding"]
+    assert embedding.dtype == metric_columns(metric("clip"))["clip_embedding"]
+    assert embedding.is_null().to_list() == [False, True, False]
+    norms = np.linalg.norm(embedding.drop_nulls().to_numpy().astype(np.float32), axis=1)
+    assert norms == pytest.approx([1, 1], abs=2e-3)
+    assert read_part(store, "pixels", "u")["status"].to_list() == ["ok", "failed", "ok"]
+
+
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     store = tmp_path / "store"
     rows = write_pictures(tmp_path / "crawl", 3, PIXELS)
@@ -180,9 +216,8 @@ def test_a_killed_pass_goes_on_from_its_last_part(tmp_path: Path) -> None:
 
     def kill_after_first_part(progress: Progress) -> None:
         if progress.parts == 1:
-            children = Path("/proc/self/task").glob("*/children")
-            for pid in {pid for path in children for pid in path.read_text().split()}:
-                os.kill(int(pid), signal.SIGKILL)
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(JobFailed, match="SIGKILL"):
         make_runner(runner_config()).run(job, kill_after_first_part)
