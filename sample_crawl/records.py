@@ -77,7 +77,7 @@ def followers(artist: str) -> int:
 
 
 def _pixiv(post: Post) -> dict[str, object]:
-    marks = draw.spread(55, 15_000, "bookmarks", post.name)
+    marks = draw.spread(120, 15_000, "bookmarks", post.name)
     tags: list[object] = ["オリジナル"]
     for tag in post.tags:
         word = JAPANESE.get(tag)
