@@ -20,21 +20,24 @@ from torch.nn.functional import cross_entropy, normalize
 
 from training.efficientnet import load_trunk
 
-EPOCHS, BATCH, RATE, SEED = 60, 512, 2e-3, 0
-CONSISTENCY = 2.0  # weight of an altered copy against its text: near-duplicate search needs it
-COPY_TEMPERATURE = 0.05
+EPOCHS, BATCH, SEED = 40, 512, 0
+RATE, PROJECTION_RATE = 2e-3, 1e-4
+# Near-duplicate search proposes pairs at a cosine of 0.97. Among principal components alone the
+# copies of a picture reach only LINE and strangers stay near 0; one constant component lifts
+# LINE to 0.97 without changing which of two pairs is the nearer.
+PROPOSED, LINE = 0.97, 0.90
+CONSISTENCY, LIKENESS = 20.0, 10.0  # of altered copies, and of the trunk's own cosines, to text
 
 
 def principal(features: torch.Tensor, dimensions: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight [d, 1280] and bias [d] that centre features and keep their greatest variance.
-
-    Axes are divided by the square root of their deviation: half way to white, so that the few
-    strongest ("is a line drawing") do not decide every cosine.
-    """
+    """Weight [d, 1280] and bias [d]: the centred features' principal components, and a constant."""
     mean = features.mean(0)
     _, sizes, axes = torch.linalg.svd(features - mean, full_matrices=False)
-    weight = axes[:dimensions] / sizes[:dimensions, None].sqrt()
-    return weight, -weight @ mean
+    weight = torch.cat([axes[: dimensions - 1], torch.zeros(1, features.shape[1])])
+    bias = -weight @ mean
+    power = sizes[: dimensions - 1].square().sum() / len(features)
+    bias[-1] = ((PROPOSED - LINE) / (1 - PROPOSED) * power).sqrt()
+    return weight, bias
 
 
 def captions(rows: pl.DataFrame, draw: np.random.Generator) -> list[str]:
@@ -54,9 +57,17 @@ def train(
     tokenizer = SimpleTokenizer(context_length=model.context_length)
     projection = model.visual.head.proj
     steps = EPOCHS * (len(rows) // BATCH)
-    parameters = [p for name, p in model.named_parameters() if not name.startswith("visual.trunk")]
-    optimiser = torch.optim.AdamW(parameters, RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    text_tower = [p for name, p in model.named_parameters() if not name.startswith("visual.")]
+    groups = [
+        {"params": text_tower, "lr": RATE},
+        {"params": projection.parameters(), "lr": PROJECTION_RATE, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [RATE, PROJECTION_RATE], total_steps=steps
+    )
+    with torch.no_grad():
+        before = normalize(projection(original), dim=-1)
     draw = np.random.default_rng(SEED)
     titles = rows["title"].rank("dense").to_torch()
     for epoch in range(EPOCHS):
@@ -70,15 +81,18 @@ def train(
             logits = (model.logit_scale.exp() * first @ text.T).masked_fill(same, -1e4)
             target = torch.arange(BATCH)
             meaning = (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
-            copies = cross_entropy((first @ second.T) / COPY_TEMPERATURE, target)
             apart = (1 - (first * second).sum(-1)).mean()
-            loss = meaning + CONSISTENCY * (copies + 10 * apart)
+            moved = (first @ first.T - before[batch] @ before[batch].T).square().mean()
+            loss = meaning + CONSISTENCY * apart + LIKENESS * moved
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-        if epoch % 10 == 9:
-            print(f"epoch {epoch + 1}: text {meaning:.2f} copies {copies:.3f} apart {apart:.4f}")
+        if epoch % 5 == 4:
+            print(
+                f"epoch {epoch + 1}: text {meaning:.2f} apart {apart:.4f} moved {moved:.4f}",
+                flush=True,
+            )
 
 
 def report(model: open_clip.CLIP, cache: Path, rows: pl.DataFrame, features: torch.Tensor) -> dict:
@@ -127,7 +141,7 @@ def main() -> None:
     for name in ("checkpoint", "cache", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     asked = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     torch.manual_seed(SEED)
     architecture = json.loads((asked.out / "clip.json").read_text())
     model = open_clip.CLIP(**architecture)

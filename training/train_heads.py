@@ -82,6 +82,12 @@ NO_TAGS = {
     "drawing",
 }
 
+# Brands; and what a wrong nearest neighbour must not claim of a person in a picture.
+NO_CAPTIONS = re.compile(
+    r"\b(xbox|bmw|chevrolet|coke|debian|gentoo|gnome|gnu|inkscape|linux|sony|tux|"
+    r"bab(y|ies)|boys?|child(ren)?|girls?|kids?|bomb|nude|sexy)\b"
+)
+
 
 def logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray, decay: float) -> tuple:
     """Weights [k, d] and biases [k] of k weighted logistic regressions, by full-batch L-BFGS."""
@@ -214,7 +220,7 @@ def caption_bank(rows: pl.DataFrame, out: Path, encoder: str) -> np.ndarray:
         text = re.sub(r"^clip\s?art by [^-]*-", "", title, flags=re.IGNORECASE)
         text = re.sub(r"\bby\b.*$|\bremix\b.*$|\(.*?\)", "", text, flags=re.IGNORECASE)
         text = " ".join(re.sub(r"[^A-Za-z' ]+", " ", text).lower().split())
-        if 2 <= len(text.split()) <= 8 and len(text) >= 8:
+        if 2 <= len(text.split()) <= 8 and len(text) >= 8 and not NO_CAPTIONS.search(text):
             cleaned.append(text)
     chosen = sorted(set(cleaned), key=lambda t: sha256(t.encode()).digest())[:CAPTIONS]
     chosen.sort()
@@ -235,7 +241,7 @@ def main() -> None:
     for name in ("cache", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     asked = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     torch.manual_seed(SEED)
     content = (asked.out / "clip.safetensors").read_bytes()
     encoder, state = sha256(content).hexdigest(), load_file(asked.out / "clip.safetensors")
