@@ -49,8 +49,8 @@ def merge_source(
     """One row a key that any of the three tables knows, sorted by `image_key`.
 
     records: `RECORD_SCHEMA`; metrics: `metrics_merged`; eligibility: `ELIGIBILITY_SCHEMA`; each
-    with unique keys. Record fields become `{source}__{field}`, with the same types in every
-    source; the columns of metrics and eligibility keep their names. `has_image` and `has_record`
+    with unique keys. Record fields and metric columns become `{source}__{field}`, with the same
+    types in every source; the columns of eligibility keep their names. `has_image` and `has_record`
     are never null. A record with one of `source.ai_tags` has `ai` yes, whatever its flag says.
     """
     known = records.select("image_key", *FIELDS, pl.lit(True).alias("_record"))
@@ -70,11 +70,14 @@ def merge_source(
         joined = joined.with_columns(flagged.alias("ai"))
     if source.adapter in _MERGERS:
         joined = _MERGERS[source.adapter](joined)
-    merged = add_namespace(joined, source.name, FIELDS)
     metric_columns = [name for name in metrics.collect_schema().names() if name != "image_key"]
-    return merged.select(
-        "image_key",
-        *(f"{source.name}__{name}" for name in FIELDS),
-        *metric_columns,
-        *ELIGIBILITY_SCHEMA.names()[1:],
-    ).sort("image_key")
+    own = [*FIELDS, *metric_columns]
+    return (
+        add_namespace(joined, source.name, own)
+        .select(
+            "image_key",
+            *(f"{source.name}__{name}" for name in own),
+            *ELIGIBILITY_SCHEMA.names()[1:],
+        )
+        .sort("image_key")
+    )

@@ -34,7 +34,7 @@ def augment(prefiltered: pl.LazyFrame, source: str, curation: CurationConfig) ->
     return tiered.select(*prefiltered.collect_schema().names(), *_ADDED)
 
 
-_READ = ("created", "rating")
+_READ = ("pixels_width", "pixels_height", "created", "rating")
 _ADDED = (
     "pixels",
     "aspect",

@@ -3,17 +3,17 @@ from datetime import UTC, datetime
 import polars as pl
 
 from dataproc_assets.config.curation import CurationConfig
-from dataproc_assets.sources.merger import FIELDS
 from dataproc_assets.transforms.augment import augment
 from dataproc_assets.transforms.namespace import add_namespace
-from dataproc_assets_tests.transforms.frames import conf, rows
+from dataproc_assets_tests.transforms.frames import INTAKE, conf, rows
 
 CURATION = conf("curation", CurationConfig)
 
 
 def augmented(*items):
     frame = rows(*items).drop("source")
-    return augment(add_namespace(frame.lazy(), "pixiv", FIELDS), "pixiv", CURATION).collect()
+    own = [name for name in frame.columns if name not in ("image_key", *INTAKE)]
+    return augment(add_namespace(frame.lazy(), "pixiv", own), "pixiv", CURATION).collect()
 
 
 def test_sizes_are_those_of_the_decoded_image():
