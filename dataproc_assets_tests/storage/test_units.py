@@ -1,0 +1,57 @@
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from dataproc_assets.storage.parquet import from_parquet
+from dataproc_assets.storage.units import make_units, read_units, replace_units, unit_rows
+
+FOLDER = "units/todo/pixiv"
+
+
+def pending(count: int, uri: str = "/crawl") -> pl.DataFrame:
+    return pl.DataFrame({"n": range(count)}).select(
+        image_key=pl.format("pixiv/{}_p0", "n"),
+        version=pl.lit("1-1"),
+        uri=pl.format(uri + "/{}.jpg", "n"),
+        offset=pl.lit(None, pl.Int64),
+        length=pl.lit(None, pl.Int64),
+        metrics=pl.lit(["clip"]),
+    )
+
+
+def test_rows_are_cut_in_their_order():
+    units = make_units(pending(10), 4)
+    assert [from_parquet(data).height for data in units.values()] == [4, 4, 2]
+    assert all(name.endswith(".todo.parquet") for name in units)
+    rows = unit_rows(units)
+    assert rows is not None
+    assert_frame_equal(rows, pending(10))
+    assert make_units(pending(0), 4) == {}
+    assert unit_rows({}) is None
+
+
+def test_a_name_says_what_is_to_be_done_and_not_where_it_lies():
+    names = list(make_units(pending(8), 4))
+    assert list(make_units(pending(8, "s3://other"), 4)) == names
+    assert list(make_units(pending(9), 4))[:2] == names
+    lacking = pending(8).with_columns(metrics=pl.lit(["softmax"]))
+    newer = pending(8).with_columns(version=pl.lit("2-2"))
+    assert not {*make_units(lacking, 4), *make_units(newer, 4)} & set(names)
+
+
+def test_a_folder_holds_the_present_units_and_no_others(store):
+    old, new = make_units(pending(8), 4), make_units(pending(5), 4)
+    replace_units(store, FOLDER, old)
+    assert read_units(store, FOLDER) == old
+    store.put(f"{FOLDER}x/other.todo.parquet", b"another source's")
+    replace_units(store, FOLDER, new)
+    assert read_units(store, FOLDER) == new
+    assert list(read_units(store, FOLDER)) == sorted(new)
+    replace_units(store, FOLDER, {})
+    assert read_units(store, FOLDER) == {}
+    assert store.exists(f"{FOLDER}x/other.todo.parquet")
+
+
+def test_units_are_the_same_files_on_a_folder_and_on_s3(both):
+    for store in both:
+        replace_units(store, FOLDER, make_units(pending(8), 4))
+    assert read_units(both[0], FOLDER) == read_units(both[1], FOLDER)
