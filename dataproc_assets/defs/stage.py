@@ -43,17 +43,20 @@ def code_version(lake: Lake, stage: str) -> str:
     return json_digest([lake.code_version(stage, key) for key in keys])[:16]
 
 
-def cheap() -> dg.AutomationCondition:
+def cheap(lake: Lake) -> dg.AutomationCondition:
     """Remake what changed: data versions of the inputs, or the code, with all inputs there.
 
     `eager` itself reruns downstream of an update that changed nothing, and passes over a changed
-    code version.
+    code version. What the pass or a release has not made yet is read as nothing, and is not
+    waited for.
     """
-    changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
-    eager = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
-    update = eager.replace("any_deps_updated", changed)
-    ready = dg.AutomationCondition.all_deps_blocking_checks_passed()
-    return (update | dg.AutomationCondition.code_version_changed()) & ready
+    condition = dg.AutomationCondition
+    unawaited = dg.AssetSelection.assets(*lake.project.pass_metrics, "release", "latents")
+    missing = condition.any_deps_missing().ignore(unawaited)
+    changed = condition.any_deps_match(condition.data_version_changed())
+    eager = condition.eager().without(~condition.any_deps_missing())
+    update = eager.replace("any_deps_updated", changed) | condition.code_version_changed()
+    return update & condition.all_deps_blocking_checks_passed() & ~missing
 
 
 def stage_asset(
@@ -87,7 +90,7 @@ def stage_asset(
         kinds=set(stage.kinds),
         partitions_def=parts,
         code_version=code_version(lake, stage.name),
-        automation_condition=cheap() if automatic else None,
+        automation_condition=cheap(lake) if automatic else None,
         check_specs=check_specs(stage.name, checks, parts),
         pool=pool,
     )
