@@ -100,18 +100,15 @@ def caption_reading(metric: RetrievalCaptioner, where: str) -> Reading:
         raise WeightsError(
             f"{where}: captions has {len(captions)} lines, bank has {len(bank)} rows"
         )
-    texts = pl.Series(captions, dtype=pl.String)
+    texts, text = pl.Series(captions, dtype=pl.String), f"{metric.name}_text"
 
     def read(embeddings: np.ndarray) -> pl.DataFrame:
         cosines = _rows_by(bank.astype(np.float32), embeddings).round(metric.decimals)
         best = cosines.argmax(axis=1)
         cosine = cosines[np.arange(len(cosines)), best]
+        near = cosine >= np.float32(metric.min_cosine)
         return pl.DataFrame(
-            {f"{metric.name}_text": texts.gather(best), f"{metric.name}_cosine": cosine}
-        ).with_columns(
-            pl.when(cosine >= np.float32(metric.min_cosine))
-            .then(pl.col(f"{metric.name}_text"))
-            .alias(f"{metric.name}_text")
+            {text: texts.gather(best).set(pl.Series(~near), None), f"{metric.name}_cosine": cosine}
         )
 
     return read
