@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from training.features import shrunk
 from training.material import clipart, flatten, novel
 
-CROP, BATCH, RATE, SEED = 128, 4, 1.5e-3, 0
+CROP, SHOWN, BATCH, RATE, SEED = 64, 128, 8, 2e-3, 0
 KL, EDGES = 1e-6, 1.0
 KEPT, HELD = 700, 60
 LEFT_OUT = "bg meadow"  # an unseen painting
@@ -31,20 +31,20 @@ def small(path: Path) -> np.ndarray:
     image = flatten(path)
     scale = 160 / min(image.size)
     image = shrunk(image, scale) if scale < 1 else image
-    width, height = (max(length, CROP) for length in image.size)
+    width, height = (max(length, SHOWN) for length in image.size)
     canvas = Image.new("RGB", (width, height), "white")
     canvas.paste(image)
     return np.asarray(canvas)
 
 
-def crops(pool: list[np.ndarray], count: int, draw: np.random.Generator) -> np.ndarray:
-    """uint8 [count, 128, 128, 3], half of them mirrored."""
+def crops(pool: list[np.ndarray], count: int, side: int, draw: np.random.Generator) -> np.ndarray:
+    """uint8 [count, side, side, 3], half of them mirrored."""
     found = []
     for index in draw.integers(0, len(pool), count):
         picture = pool[index]
-        y = draw.integers(0, picture.shape[0] - CROP + 1)
-        x = draw.integers(0, picture.shape[1] - CROP + 1)
-        crop = picture[y : y + CROP, x : x + CROP]
+        y = draw.integers(0, picture.shape[0] - side + 1)
+        x = draw.integers(0, picture.shape[1] - side + 1)
+        crop = picture[y : y + side, x : x + side]
         found.append(crop[:, ::-1] if draw.integers(2) else crop)
     return np.stack(found)
 
@@ -79,7 +79,9 @@ def train(model: AutoencoderKL, pools: list[list[np.ndarray]], steps: int) -> No
     for step in range(steps):
         drawn = int(draw.binomial(BATCH, POINTS_OF_NOVEL))
         parts = [
-            crops(pool, n, draw) for pool, n in zip(pools, (BATCH - drawn, drawn), strict=True) if n
+            crops(pool, n, CROP, draw)
+            for pool, n in zip(pools, (BATCH - drawn, drawn), strict=True)
+            if n
         ]
         x = tensor(np.concatenate(parts))
         posterior = model.encode(x).latent_dist
@@ -101,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--material", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--show", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -132,7 +134,7 @@ def main() -> None:
         (LEFT_OUT, left_out),
         ("sprites and backgrounds (trained on)", sprites),
     ):
-        held = crops(pool, 60, draw)
+        held = crops(pool, 60, SHOWN, draw)
         values = psnr(model, held)
         print(f"PSNR, {name}: mean {values.mean():.1f} dB, 10% {np.quantile(values, 0.1):.1f} dB")
         shown.append(held[:8])
@@ -144,7 +146,7 @@ def main() -> None:
         with torch.inference_mode():
             back = model.decode(model.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
         both = torch.cat([x.unflatten(0, (3, 8)), back.unflatten(0, (3, 8))], dim=3)
-        sheet = both.permute(0, 3, 1, 4, 2).reshape(3 * 2 * CROP, 8 * CROP, 3)
+        sheet = both.permute(0, 3, 1, 4, 2).reshape(3 * 2 * SHOWN, 8 * SHOWN, 3)
         Image.fromarray(((sheet + 1) * 127.5).round().byte().numpy()).save(asked.show)
 
 
