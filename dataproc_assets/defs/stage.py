@@ -78,7 +78,10 @@ def stage_asset(
     def compute(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         partition = context.partition_key if context.has_partition_key else None
         result = body(context, lake, partition) if stage.by else body(context, lake)
-        return result._replace(check_results=outcomes(checks, stage.name, lake, partition))
+        results = outcomes(checks, stage.name, lake, partition)
+        if any(not one.passed and one.severity == dg.AssetCheckSeverity.ERROR for one in results):
+            lake.distrust(stage.name, partition)  # or the next run would go on past the check
+        return result._replace(check_results=results)
 
     compute.__name__ = stage.name
     return dg.asset(

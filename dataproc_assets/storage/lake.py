@@ -16,7 +16,13 @@ from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_dige
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.stages import Stage, config_digest, partitions, stage_inputs, stages
-from dataproc_assets.storage.tables import TableInfo, read_table, table_info, write_table
+from dataproc_assets.storage.tables import (
+    TableInfo,
+    forget_inputs,
+    read_table,
+    table_info,
+    write_table,
+)
 from dataproc_assets.version import __version__
 
 COMPANIONS = {
@@ -115,6 +121,10 @@ class Lake:
             inputs=inputs if inputs is not None else self.inputs(stage, partition),
             code_version=self.code_version(stage, partition),
         )
+
+    def distrust(self, stage: str, partition: str | None) -> None:
+        """Make a stage's table stale: it can be looked at, and the next run makes it again."""
+        forget_inputs(self.store, layout.stage_path(stage, partition))
 
     def code_version(self, stage: str, partition: str | None) -> str:
         """The code's version and the digest of the configuration this partition reads."""

@@ -1,7 +1,7 @@
 """Stage tables: Parquet in key-hash buckets, under a manifest that names each bucket's digest."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 
 import polars as pl
@@ -84,8 +84,7 @@ def write_table(
         code_version=code_version,
     )
     if info != old:
-        text = json.dumps(asdict(info), indent=1, sort_keys=True, ensure_ascii=False)
-        store.put(f"{path}/{MANIFEST}", text.encode())
+        _put_manifest(store, path, info)
     _sweep(store, path, {bucket.file for bucket in written})
     return info
 
@@ -100,6 +99,13 @@ def table_info(store: ObjectStore, path: str) -> TableInfo | None:
     except (ValueError, TypeError, KeyError) as error:
         uri = store.uri(f"{path}/{MANIFEST}")
         raise ChangedFileError(f"{uri}: is no manifest of a table; {AGAIN}") from error
+
+
+def forget_inputs(store: ObjectStore, path: str) -> None:
+    """Leave a table readable, but no longer say what it was made from; no error where none is."""
+    info = table_info(store, path)
+    if info:
+        _put_manifest(store, path, replace(info, inputs={}, code_version=""))
 
 
 def read_table(store: ObjectStore, path: str) -> pl.LazyFrame:
@@ -138,6 +144,11 @@ def _scan(store: ObjectStore, path: str, bucket: Bucket) -> pl.LazyFrame:
             f"{uri}: {'was changed' if data else 'is missing'} since it was written; {AGAIN}"
         )
     return pl.scan_parquet(BytesIO(data))
+
+
+def _put_manifest(store: ObjectStore, path: str, info: TableInfo) -> None:
+    text = json.dumps(asdict(info), indent=1, sort_keys=True, ensure_ascii=False)
+    store.put(f"{path}/{MANIFEST}", text.encode())
 
 
 def _split(rows: pl.DataFrame, key: str, buckets: int) -> list[pl.DataFrame]:
