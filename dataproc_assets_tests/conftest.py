@@ -1,12 +1,15 @@
-"""What tests of any part may use: an S3 server, and stores on a folder and on it."""
+"""What tests of any part may use: an S3 server, stores on a folder and on it, made worlds."""
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets_tests.defs.world import World
+from dataproc_assets_tests.demo import Demo
 from dataproc_assets_tests.s3 import BUCKET, s3_server
 
 settings.register_profile("tests", deadline=None)  # other work on the machine is no failure
@@ -53,3 +56,29 @@ def store(url) -> ObjectStore:
 def both(s3_url, tmp_path) -> tuple[ObjectStore, ObjectStore]:
     """Two empty stores: a folder, and one on S3."""
     return ObjectStore(str(tmp_path / "store")), ObjectStore(s3_url)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The finished demo: made once, to be read only."""
+    made = Demo.create(tmp_path_factory.mktemp("demo") / "home")
+    made.run()
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A small world in which everything is made: to be read only."""
+    return World.finished(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def world(finished: World, tmp_path: Path) -> World:
+    """The finished world's storage and configuration, the test's own; the crawl is shared."""
+    return finished.copy(tmp_path / "copy")
+
+
+@pytest.fixture
+def crawled(tmp_path: Path) -> World:
+    """A world whose crawl is on the bucket and of which nothing is made."""
+    return World.crawled(tmp_path / "crawled")

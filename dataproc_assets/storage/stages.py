@@ -47,6 +47,13 @@ def _source(project: Project, name: str | None) -> Any:
     return project.sources[name or ""]
 
 
+def _inventory(project: Project, name: str | None) -> Any:
+    """With the limit of removals: raising it is how a person applies one that was held back."""
+    source = project.sources[name or ""]
+    limit = source.removed_share_max
+    return {"crawl": source.crawl, "key": source.key, "removed_share_max": limit}
+
+
 def _merging(project: Project, _: str | None) -> Any:
     trust = {name: source.trust for name, source in project.sources.items()}
     return {
@@ -100,7 +107,7 @@ _STAGES = (
         "intake",
         "source",
         (),
-        lambda p, n: {"crawl": _source(p, n).crawl, "key": _source(p, n).key},
+        _inventory,
         frozenset({"s3", "parquet"}),
         "Every image on the bucket, one row an address, with a content version.",
     ),

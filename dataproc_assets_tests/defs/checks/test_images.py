@@ -1,0 +1,104 @@
+import polars as pl
+import pytest
+
+from dataproc_assets.defs.checks.images import DEDUP_CROSS, IMAGES, PROMPTS, SANITIZED
+from dataproc_assets_tests.defs.world import (
+    AI,
+    BANNED_WORD,
+    NEVER,
+    OPT_OUT,
+    TWIN,
+    World,
+    ask,
+    failed,
+    figures,
+    tamper,
+)
+
+RECIPE = "animagine4"
+
+
+def test_all_pass_on_what_was_made(finished: World):
+    assert failed(ask(DEDUP_CROSS, finished.lake, "dedup_cross")) == []
+    assert failed(ask(IMAGES, finished.lake, "images")) == []
+    assert failed(ask(PROMPTS, finished.lake, "prompts", RECIPE)) == []
+    assert failed(ask(SANITIZED, finished.lake, "sanitized", RECIPE)) == []
+
+
+def test_a_missed_edge_blocks(world: World):
+    tamper(world.lake, "dedup_cross", None, lambda edges: edges.clear())
+    results = ask(DEDUP_CROSS, world.lake, "dedup_cross")
+    assert failed(results) == ["exact", "drops_have_an_edge"]
+    assert results["exact"].severity.value == "ERROR"
+    told = figures(results["exact"])
+    assert (told["missed"], told["unfounded"], told["recall"]) == (1, 0, 0.0)
+    told = figures(results["drops_have_an_edge"])
+    assert told == {"without_edge": 1, "examples": [TWIN[1]]}
+
+
+def test_an_edge_between_unlike_pictures_blocks(world: World):
+    other = {"a": pl.lit("danbooru/2"), "b": pl.lit("pixiv/101_p0")}
+    tamper(
+        world.lake,
+        "dedup_cross",
+        None,
+        lambda edges: pl.concat([edges, edges.head(1).with_columns(**other)]),
+    )
+    results = ask(DEDUP_CROSS, world.lake, "dedup_cross")
+    assert failed(results) == ["exact"]
+    assert figures(results["exact"])["unfounded"] == 1
+
+
+def test_a_drop_for_an_image_it_has_no_edge_to_is_told(world: World):
+    chain = pl.when(pl.col("role") == "duplicate").then(pl.lit("danbooru/2"))
+    instead = chain.otherwise("representative").alias("representative")
+    tamper(world.lake, "members", None, lambda rows: rows.with_columns(instead), "dedup_cross")
+    assert failed(ask(DEDUP_CROSS, world.lake, "dedup_cross")) == ["drops_have_an_edge"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [lambda rows: rows.head(-1), lambda rows: pl.concat([rows, rows.head(1)])],
+    ids=["lost", "doubled"],
+)
+def test_images_that_are_not_the_representatives_block(world: World, edit):
+    tamper(world.lake, "images", None, edit)
+    results = ask(IMAGES, world.lake, "images")
+    assert failed(results) == ["one_row_an_image"]
+    assert results["one_row_an_image"].severity.value == "ERROR"
+    assert figures(results["one_row_an_image"])["representatives"] == 7
+
+
+def test_a_prompt_over_the_budget_is_told(world: World):
+    long = pl.when(pl.int_range(pl.len()) == 0).then(76).otherwise("tokens")
+    tokens = long.cast(pl.Int32).alias("tokens")
+    tamper(world.lake, "prompts", RECIPE, lambda rows: rows.with_columns(tokens))
+    results = ask(PROMPTS, world.lake, "prompts", RECIPE)
+    assert failed(results) == ["prompts_fit"]
+    assert figures(results["prompts_fit"]) == {"token_budget": "75", "over": 1, "empty": 0}
+
+
+def test_without_a_budget_no_prompt_is_over_it(world: World):
+    long = pl.lit(10_000, pl.Int32).alias("tokens")
+    tamper(world.lake, "prompts", RECIPE, lambda rows: rows.with_columns(long))
+    world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=None))
+    assert failed(ask(PROMPTS, world.lake, "prompts", RECIPE)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "check"),
+    [(NEVER, "safety"), (AI, "ai"), (OPT_OUT, "opt_out"), (BANNED_WORD, "banned_words")],
+)
+def test_an_unsafe_row_that_was_kept_blocks(world: World, key: str, check: str):
+    image = _image_id(world, key)
+    kept = pl.col("keep") | (pl.col("image_id") == image)
+    tamper(world.lake, "sanitized", RECIPE, lambda rows: rows.with_columns(keep=kept))
+    results = ask(SANITIZED, world.lake, "sanitized", RECIPE)
+    assert failed(results) == [check]
+    assert results[check].severity.value == "ERROR"
+    assert figures(results[check]) == {"found": 1, "image_ids": [image]}
+
+
+def _image_id(world: World, key: str) -> str:
+    images = world.lake.read("images").filter(pl.col("representative") == key)
+    return images.select("image_id").collect().item()
