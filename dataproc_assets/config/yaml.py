@@ -59,11 +59,10 @@ def read_yaml(path: Path, model: Any) -> Any:
     name = _short(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{name}: there is no such file{_nearest_file(path)}") from None
-    try:
         node = yaml.compose(text, Loader=_Loader)
         value = yaml.load(text, Loader=_Loader)
+    except FileNotFoundError:
+        raise ConfigError(f"{name}: there is no such file{_nearest_file(path)}") from None
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{name}{line}: {error.problem}") from None
@@ -72,17 +71,18 @@ def read_yaml(path: Path, model: Any) -> Any:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
+        # a misspelt key is a missing one too: what is misspelt is said first
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         lines = [
-            f"{name}:{_line(node, detail['loc'])}: {_say(detail, model, node)}"
-            for detail in error.errors()
+            f"{name}:{_line(node, detail['loc'])}: {_say(detail, model, node)}" for detail in faults
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
 
 
 def _short(path: Path) -> str:
     """The path from `conf/` on: what a person edits, wherever the package is installed."""
-    parts = path.parts
-    return str(Path(*parts[parts.index("conf") :])) if "conf" in parts else str(path)
+    _, conf, below = path.as_posix().rpartition("/conf/")
+    return f"conf/{below}" if conf else str(path)
 
 
 def _nearest_file(path: Path) -> str:
