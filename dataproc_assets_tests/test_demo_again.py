@@ -117,7 +117,9 @@ def test_sensors_are_quiet_when_nothing_changed(demo: Demo):
 
 def test_a_changed_threshold_remakes_what_depends_on_it_and_scores_nothing(copy: Demo):
     lake = copy.lake()
-    parts = {(m, s): lake.parts(m, s) for m in lake.project.pass_metrics for s in lake.project.sources}
+    parts = {
+        (m, s): lake.parts(m, s) for m in lake.project.pass_metrics for s in lake.project.sources
+    }
     merged = {s: lake.info("metrics_merged", s) for s in lake.project.sources}
     kept = _kept(lake)
     conf = copy.home / "conf"

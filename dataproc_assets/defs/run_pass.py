@@ -54,14 +54,15 @@ def job_metadata(result: JobResult) -> dict[str, Any]:
 
 def progress_log(context: dg.AssetExecutionContext, what: str) -> OnProgress:
     """A callback that logs a job's progress, at most every LOG_SECONDS."""
-    last = 0.0
+    last, logged = 0.0, -1
 
     def log(progress: Progress) -> None:
-        nonlocal last
+        nonlocal last, logged
         now = time.monotonic()
-        if now - last < LOG_SECONDS and progress.done < progress.total:
+        early = now - last < LOG_SECONDS and progress.done < progress.total
+        if early or progress.done == logged:
             return
-        last = now
+        last, logged = now, progress.done
         rate = progress.images_per_second
         left = f", {(progress.total - progress.done) / rate:.0f} s left" if rate else ""
         errors = f", errors {progress.errors}" if progress.errors else ""

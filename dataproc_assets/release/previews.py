@@ -12,6 +12,6 @@ def read_previews(store: ObjectStore, fingerprint: str) -> pl.DataFrame:
     parts = latent_index(store, fingerprint).filter(pl.col("psnr").is_not_null())["part"].unique()
     columns = ["sha256", "psnr", "preview"]
     frames = [from_parquet(store.get(part)).select(columns) for part in parts.sort()]
-    schema = {"sha256": pl.String, "psnr": pl.Float64, "preview": pl.Binary}
-    found = pl.concat([pl.DataFrame(schema=schema), *[f.cast(schema) for f in frames]])
+    schema = pl.Schema({"sha256": pl.String, "psnr": pl.Float64, "preview": pl.Binary})
+    found = pl.concat([schema.to_frame(), *[f.cast(schema) for f in frames]])
     return found.drop_nulls("preview").unique("sha256", keep="first").sort("sha256")
