@@ -195,11 +195,10 @@ def _tar(members: Mapping[str, bytes]) -> bytes:
 
 
 def _key(source: str, post: records.Post) -> str:
-    suffix = {
-        "pixiv": f"_p{post.page}",
-        "twitter": f"_{post.page + 1}",
-        "artstation": f"_{post.asset_id}",
-    }.get(source, "")
+    """The `image_key`: made of what the file name says, thus of ArtStation's `hash_id`."""
+    suffix = {"pixiv": f"_p{post.page}", "twitter": f"_{post.page + 1}"}.get(source, "")
+    if source == "artstation":
+        return f"{source}/{records.artstation_hash(post.id)}_{post.asset_id}"
     return f"{source}/{post.id}{suffix}"
 
 
