@@ -15,7 +15,14 @@ from dataproc_assets.storage.crawl import list_objects, listing_digest
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
-from dataproc_assets.storage.stages import Stage, config_digest, partitions, stage_inputs, stages
+from dataproc_assets.storage.stages import (
+    Partition,
+    Stage,
+    config_digest,
+    partitions,
+    stage_inputs,
+    stages,
+)
 from dataproc_assets.storage.tables import (
     TableInfo,
     forget_inputs,
@@ -86,9 +93,13 @@ class Lake:
         by = self._by(owners.get(table, table))
         given = {name: key for name, key in keys.items() if key is not None}
         if set(given) != ({by} if by else set()):
-            wanted = f"{by}=..., one of {partitions(self.project, by)}" if by else "no partition"
+            wanted = f"{by}=..., one of {', '.join(self._keys(by))}" if by else "no partition"
             raise ValueError(f"the table {table!r} takes {wanted}")
-        return self.read(table, given.get(by) if by else None)
+        partition = given[by] if by else None
+        if partition not in partitions(self.project, by):
+            known = ", ".join(self._keys(by))
+            raise ValueError(f"no {by} {partition!r}; there are {known}")
+        return self.read(table, partition)
 
     def read_all(self, table: str) -> pl.LazyFrame:
         """A source-partitioned table's rows of all sources, in the sources' order."""
@@ -224,6 +235,9 @@ class Lake:
         parts = [name for name in names if name.endswith(".parquet")]
         done = [name for name in parts if layout.done_path(name) in names]
         return listing.filter(pl.col("path").is_in(done))
+
+    def _keys(self, by: Partition) -> list[str]:
+        return [key for key in partitions(self.project, by) if key]
 
     def _by(self, asset: str) -> Any:
         return self.stages[asset].by
