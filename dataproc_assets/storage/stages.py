@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import Project
+from dataproc_assets.storage import reads
 from dataproc_assets.storage.digest import json_digest
 
 PASS_METRICS = "<pass metrics>"
@@ -43,62 +44,6 @@ class Stage:
     description: str
 
 
-def _source(project: Project, name: str | None) -> Any:
-    return project.sources[name or ""]
-
-
-def _inventory(project: Project, name: str | None) -> Any:
-    """With the limit of removals: raising it is how a person applies one that was held back."""
-    source = project.sources[name or ""]
-    limit = source.removed_share_max
-    return {"crawl": source.crawl, "key": source.key, "removed_share_max": limit}
-
-
-def _merging(project: Project, _: str | None) -> Any:
-    trust = {name: source.trust for name, source in project.sources.items()}
-    return {
-        "merge": project.curation.merge,
-        "periods": project.curation.augment.periods,
-        "seed": project.curation.seed,
-        "trust": trust,
-        "opt_out": project.safety.opt_out,
-    }
-
-
-def _dedup(project: Project, name: str | None) -> Any:
-    """Of one source, or of all."""
-    sources = [name] if name else sorted(project.sources)
-    trust = {source: project.sources[source].trust.image for source in sources}
-    return {"dedup": project.dedup, "trust": trust}
-
-
-def _gallery(project: Project, _: str | None) -> Any:
-    return {
-        "safety": project.safety,
-        "gallery": project.gallery,
-        "cosine": project.dedup.cosine,
-        "decode": project.profile.decode,
-    }
-
-
-def _fingerprints(project: Project, _: str | None) -> Any:
-    decode = project.profile.decode
-    return {name: part_fingerprint(m, decode) for name, m in project.pass_metrics.items()}
-
-
-def _release(project: Project, name: str | None) -> Any:
-    return {"release": project.releases[name or ""], "safety": project.safety}
-
-
-def _todo(project: Project, name: str | None) -> Any:
-    source = project.sources[name or ""]
-    return {
-        "prefilter": source.prefilter,
-        "as_of": project.curation.as_of,
-        "metrics": _fingerprints(project, name),
-    }
-
-
 POLARS = frozenset({"polars", "parquet"})
 
 _STAGES = (
@@ -107,7 +52,7 @@ _STAGES = (
         "intake",
         "source",
         (),
-        _inventory,
+        reads.inventory,
         frozenset({"s3", "parquet"}),
         "Every image on the bucket, one row an address, with a content version.",
     ),
@@ -116,7 +61,7 @@ _STAGES = (
         "intake",
         "source",
         ("inventory",),
-        lambda p, n: {"crawl": _source(p, n).crawl, "adapter": _source(p, n).adapter},
+        reads.records,
         frozenset({"s3", "json", "parquet"}),
         "The crawler's metadata in common columns; what cannot be read goes to `rejects`.",
     ),
@@ -125,7 +70,7 @@ _STAGES = (
         "intake",
         "source",
         ("inventory", "records"),
-        _todo,
+        reads.todo,
         POLARS,
         "What the metric pass still has to score: eligible images minus the metric parts "
         "on storage, in unit files. Also keeps each key's reason where it is not eligible.",
@@ -135,7 +80,7 @@ _STAGES = (
         "metrics",
         "source",
         ("inventory", "todo", PASS_METRICS),
-        _fingerprints,
+        reads.fingerprints,
         POLARS,
         "All parts of all metrics, one row an image; embeddings stay in the parts.",
     ),
@@ -144,7 +89,7 @@ _STAGES = (
         "metadata",
         "source",
         ("todo", "records", "metrics_merged"),
-        lambda p, n: {"adapter": _source(p, n).adapter, "ai_tags": _source(p, n).ai_tags},
+        reads.merged,
         POLARS,
         "Records and metrics in the source's namespace, by the source's merger.",
     ),
@@ -171,7 +116,7 @@ _STAGES = (
         "curation",
         "source",
         ("inventory", "records", "augmented", EMBEDDING),
-        _dedup,
+        reads.dedup,
         frozenset({"numpy", "parquet"}),
         "Near-duplicate edges within the source, each with its evidence.",
     ),
@@ -180,7 +125,7 @@ _STAGES = (
         "curation",
         None,
         ("dedup_intra", "inventory", "records", "augmented", EMBEDDING),
-        _dedup,
+        reads.dedup,
         frozenset({"numpy", "parquet"}),
         "Edges over all members of all sources; `members` with one `image_id` an image.",
     ),
@@ -189,7 +134,7 @@ _STAGES = (
         "curation",
         None,
         ("dedup_cross", "augmented", LATE_METRICS),
-        _merging,
+        reads.merging,
         POLARS,
         "One row an image: fields merged by trust, with provenance.",
     ),
@@ -216,7 +161,7 @@ _STAGES = (
         "release",
         "release",
         ("sanitized", "images", "dedup_cross", "augmented", LATE_METRICS, "inventory"),
-        _release,
+        reads.release,
         frozenset({"webdataset", "parquet"}),
         "An immutable dataset: parquet, WebDataset tars, trainers' formats, card, manifest.",
     ),
@@ -237,7 +182,7 @@ _STAGES = (
             *("inventory", "augmented", "dedup_cross", LATE_METRICS, "images"),
             *("sanitized", "release", "latents"),
         ),
-        _gallery,
+        reads.gallery,
         frozenset({"html"}),
         "The pictures: funnel, drops, clusters, tiers. Never a quarantined image.",
     ),

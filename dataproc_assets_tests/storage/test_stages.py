@@ -79,6 +79,7 @@ def test_partitions_are_sorted():
         ("sources.pixiv", {"ai_tags": []}, {"merged"}),
         ("sources.pixiv.trust", {"tags": 0.0}, {"images"}),
         ("sources.pixiv.trust", {"image": 0.0}, {"dedup_intra", "dedup_cross", "images"}),
+        ("sources.pixiv", {"removed_share_max": 1.0}, {"inventory"}),
         ("sources.pixiv", {"settle_seconds": 1}, set()),
         ("curation", {"as_of": PROJECT.curation.as_of.replace(year=2000)}, {"todo", "augmented"}),
         ("curation.augment", {"periods": []}, {"augmented", "images"}),

@@ -1,0 +1,78 @@
+"""The part of the configuration that each stage reads: what makes it stale when it changes.
+
+Each function takes the project and a partition; models, dictionaries and lists are what it gives.
+"""
+
+from typing import Any
+
+from dataproc_assets.config.passes import part_fingerprint
+from dataproc_assets.config.project import Project
+
+
+def inventory(project: Project, name: str | None) -> Any:
+    """With the limit of removals: raising it is how a person applies one that was held back."""
+    source = project.sources[name or ""]
+    limit = source.removed_share_max
+    return {"crawl": source.crawl, "key": source.key, "removed_share_max": limit}
+
+
+def records(project: Project, name: str | None) -> Any:
+    """Where the records lie and how they are read."""
+    source = project.sources[name or ""]
+    return {"crawl": source.crawl, "adapter": source.adapter}
+
+
+def merged(project: Project, name: str | None) -> Any:
+    """How the source's merger is chosen, and what it marks as made by a model."""
+    source = project.sources[name or ""]
+    return {"adapter": source.adapter, "ai_tags": source.ai_tags}
+
+
+def merging(project: Project, _: str | None) -> Any:
+    """What decides the fields of an image."""
+    trust = {name: source.trust for name, source in project.sources.items()}
+    return {
+        "merge": project.curation.merge,
+        "periods": project.curation.augment.periods,
+        "seed": project.curation.seed,
+        "trust": trust,
+        "opt_out": project.safety.opt_out,
+    }
+
+
+def dedup(project: Project, name: str | None) -> Any:
+    """Of one source, or of all."""
+    sources = [name] if name else sorted(project.sources)
+    trust = {source: project.sources[source].trust.image for source in sources}
+    return {"dedup": project.dedup, "trust": trust}
+
+
+def gallery(project: Project, _: str | None) -> Any:
+    """What is shown, and how a picture is decoded."""
+    return {
+        "safety": project.safety,
+        "gallery": project.gallery,
+        "cosine": project.dedup.cosine,
+        "decode": project.profile.decode,
+    }
+
+
+def fingerprints(project: Project, _: str | None) -> Any:
+    """What names the parts of each metric of the pass."""
+    decode = project.profile.decode
+    return {name: part_fingerprint(m, decode) for name, m in project.pass_metrics.items()}
+
+
+def release(project: Project, name: str | None) -> Any:
+    """What is chosen, and what is never released."""
+    return {"release": project.releases[name or ""], "safety": project.safety}
+
+
+def todo(project: Project, name: str | None) -> Any:
+    """Who is eligible, and what is computed of them."""
+    source = project.sources[name or ""]
+    return {
+        "prefilter": source.prefilter,
+        "as_of": project.curation.as_of,
+        "metrics": fingerprints(project, name),
+    }
