@@ -24,7 +24,7 @@ BAD_LINES = 1
 
 def native_key(source: str, record: dict[str, Any]) -> str:
     if source == "artstation":
-        return f"artstation/{record['id']}_{record['asset']['id']}"
+        return f"artstation/{record['hash_id']}_{record['asset']['id']}"
     if source == "twitter":
         return f"twitter/{record['tweet_id']}_{record['num']}"
     suffix = f"_p{record['num']}" if source == "pixiv" else ""
@@ -35,7 +35,7 @@ def source_of(path: str) -> str:
     return path.split("/")[0].split("-", 1)[1]
 
 
-def image_key(path: str, hashes: dict[str, int]) -> str:
+def image_key(path: str) -> str:
     """The key that a file name gives; ArtStation names carry the project's short code."""
     source, stem = source_of(path), Path(path).stem
     if source == "pixiv":
@@ -44,7 +44,7 @@ def image_key(path: str, hashes: dict[str, int]) -> str:
         return f"twitter/{stem}"
     if source == "artstation":
         code, asset = stem.split("_")[:2]
-        return f"artstation/{hashes[code]}_{asset}"
+        return f"artstation/{code}_{asset}"
     return f"{source}/{stem if source == 'danbooru' else stem.split('_')[1]}"
 
 
@@ -88,9 +88,8 @@ def records(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def images(files: dict[str, bytes], records: dict[str, dict[str, Any]]) -> dict[str, bytes]:
-    hashes = {r["hash_id"]: r["id"] for r in records.values() if "hash_id" in r}
-    return {image_key(path, hashes): body for path, body in files.items() if IMAGE.search(path)}
+def images(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {image_key(path): body for path, body in files.items() if IMAGE.search(path)}
 
 
 @pytest.fixture(scope="module")
