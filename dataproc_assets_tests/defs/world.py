@@ -22,7 +22,7 @@ from dataproc_assets.defs.stage import Check, outcomes
 from dataproc_assets.jobs.decode import decode
 from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.models.pixels import PixelFacts, facts_reading
-from dataproc_assets.run import Step, stale_steps
+from dataproc_assets.run import Step, stale_steps, terminal
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.lake import Lake
@@ -110,10 +110,14 @@ PIXIV = {
 
 @dataclass
 class World:
-    """Configuration, crawl and storage below `home`, and a Dagster instance in memory."""
+    """Configuration, crawl and storage below `home`, and a Dagster instance in memory.
+
+    `said` are the lines that its runs showed to a person.
+    """
 
     home: Path
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    said: list[str] = field(default_factory=list)
     _lake: Lake | None = None
     _definitions: dg.Definitions | None = None
 
@@ -180,7 +184,7 @@ class World:
     def definitions(self) -> dg.Definitions:
         """The code location under the present configuration."""
         if self._definitions is None:
-            self._definitions = build(self.lake.project)
+            self._definitions = build(self.lake.project, terminal(self.said.append))
         return self._definitions
 
     def change(self, file: str, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -219,6 +223,7 @@ class World:
             asset_selection=[dg.AssetKey(name) for name in assets],
             partition_key=partition,
             raise_on_error=False,
+            run_config={"loggers": {"console": {}}},
         )
 
     def run(self, until: str | None = None) -> list[Step]:
@@ -329,6 +334,12 @@ def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
 def data_version(result: dg.ExecuteInProcessResult, asset: str) -> str:
     """The data version that an asset was materialized with."""
     return (_materialization(result, asset).tags or {})["dagster/data_version"]
+
+
+def reasons(table: dg.TableMetadataValue) -> dict[str, int]:
+    """The rows of a metadata table of counts, by the name in its first column."""
+    rows = (list(record.data.values()) for record in table.records)
+    return {str(name): int(count) for name, count in rows}
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

@@ -1,0 +1,110 @@
+import polars as pl
+
+from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets_tests.defs.world import (
+    AI,
+    BANNED_WORD,
+    KEPT,
+    NEVER,
+    OPT_OUT,
+    TWIN,
+    World,
+    checks,
+    data_version,
+    metadata,
+    reasons,
+    tamper,
+)
+
+RECIPE = "animagine4"
+
+
+def test_the_twins_of_two_sources_are_one_image(world: World):
+    result = world.make("dedup_cross")
+    told = metadata(result, "dedup_cross")
+    assert reasons(told["edges"]) == {"duplicate": 1}
+    assert reasons(told["roles"]) == {"representative": 7, "dropped": 3, "duplicate": 1}
+    assert told["certificate"]["recall"] == 1.0 and told["certificate"]["scored"] == 9
+    members = {row["image_key"]: row for row in world.lake.read("members").collect().to_dicts()}
+    first, second = (members[key] for key in TWIN)
+    assert first["image_id"] == second["image_id"]
+    assert (first["role"], second["role"]) == ("representative", "duplicate")
+    assert second["drop_reason"].startswith(f"duplicate of {TWIN[0]}: cosine_phash")
+    assert checks(result) == {"dedup_cross:exact": True, "dedup_cross:drops_have_an_edge": True}
+
+
+def test_the_members_are_part_of_the_data_version(world: World):
+    before = world.lake.state("dedup_cross", None)
+    tamper(world.lake, "members", None, lambda rows: rows.head(-1), stage="dedup_cross")
+    assert world.lake.state("dedup_cross", None) != before
+
+
+def test_a_release_notes_the_founding_key_of_each_of_its_images(world: World):
+    ledger = read_ledger(world.lake.store, "identity").select("founding_key", "image_id")
+    members = world.lake.read("members").collect()
+    ids = dict(members.select("image_key", "image_id").iter_rows())
+    founders = {KEPT[0]: min(TWIN), KEPT[1]: KEPT[1], KEPT[2]: KEPT[2]}
+    assert dict(ledger.iter_rows()) == {founders[key]: ids[key] for key in KEPT}
+
+
+def test_images_merge_what_both_sources_say(world: World):
+    result = world.make("images")
+    assert reasons(metadata(result, "images")["sources_an_image"]) == {"1": 6, "2": 1}
+    row = world.lake.read("images").filter(pl.col("representative") == TWIN[0]).collect()
+    (image,) = row.to_dicts()
+    assert image["sources"] == ["danbooru", "pixiv"] and image["members"] == sorted(TWIN)
+    tags = {tag["tag"]: tag["sources"] for tag in image["tags"]}
+    assert tags["1girl"] == ["danbooru", "pixiv"] and tags["smile"] == ["tagger"]
+    assert image["title"] == "work 100" and image["title__source"] == "pixiv"
+
+
+def test_prompts_are_written_by_the_recipe(world: World):
+    result = world.make("prompts", partition=RECIPE)
+    told = metadata(result, "prompts")
+    assert told["dagster/row_count"] == 7 and told["prompts_over_budget"] == 0
+    assert len(told["examples"].split("\n\n")) == 5
+    assert all(prompt.startswith("1girl, ") for prompt in told["examples"].split("\n\n"))
+
+
+def test_a_small_budget_cuts_and_says_so(world: World):
+    world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=5))
+    result = world.make("prompts", partition=RECIPE)
+    assert metadata(result, "prompts")["prompts_over_budget"] == 7
+    assert checks(result) == {"prompts:prompts_fit": True}
+    rows = world.lake.read("prompts", RECIPE).collect()
+    assert rows["tokens"].max() <= 5 and rows["cut"].list.len().min() > 0
+
+
+def test_each_unsafe_image_is_dropped_for_its_own_reason(world: World):
+    result = world.make("sanitized", partition=RECIPE)
+    told = metadata(result, "sanitized")
+    assert reasons(told["drops"]) == {"ai": 1, "banned_word": 1, "never_tag": 1, "opt_out": 1}
+    assert (told["quarantined"], told["newly_quarantined"]) == (1, 0)
+    assert all(checks(result).values()) and len(checks(result)) == 4
+    images = world.lake.read("images").select("image_id", "representative")
+    rows = world.lake.read("sanitized", RECIPE).join(images, on="image_id")
+    found = dict(rows.select("representative", "drop_reason").collect().iter_rows())
+    assert found == {
+        **dict.fromkeys(KEPT),
+        AI: "ai",
+        NEVER: "never_tag",
+        OPT_OUT: "opt_out",
+        BANNED_WORD: "banned_word",
+    }
+    assert read_ledger(world.lake.store, "quarantine")["image_key"].to_list() == [NEVER]
+
+
+def test_what_was_quarantined_once_stays_out_whatever_its_records_say_now(world: World):
+    keep_out = pl.col("danbooru__tags_general").list.set_difference(["loli"])
+    tamper(world.lake, "augmented", "danbooru", lambda rows: rows.with_columns(keep_out))
+    result = world.make("dedup_cross", "images")
+    assert result.success
+    result = world.make("prompts", "sanitized", partition=RECIPE)
+    assert result.success
+    assert reasons(metadata(result, "sanitized")["drops"])["never_tag"] == 1
+
+
+def test_equal_remakes_have_equal_data_versions(world: World):
+    for asset, partition in (("dedup_cross", None), ("images", None), ("prompts", RECIPE)):
+        before = world.lake.state(asset, partition)
+        assert data_version(world.make(asset, partition=partition), asset) == before

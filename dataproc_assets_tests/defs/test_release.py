@@ -1,0 +1,113 @@
+import polars as pl
+import pytest
+
+from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.release.publish import read_train
+from dataproc_assets_tests.defs.world import (
+    AI,
+    BANNED_WORD,
+    KEPT,
+    NEVER,
+    OPT_OUT,
+    World,
+    cause,
+    checks,
+    metadata,
+    tamper,
+)
+
+RECIPE = "animagine4"
+LATENTS = {
+    "vae": "demo",
+    "buckets": {"pixels": 65536, "step": 32, "min_side": 128, "max_side": 512},
+    "dtype": "float32",
+    "batch_size": 4,
+    "sample_share": 0.1,
+    "small_bucket": 4,
+    "shard": {"bytes_max": 4000000},
+}
+
+
+def test_a_release_holds_what_was_kept(finished: World):
+    train = read_train(finished.lake.store, "demo")
+    assert sorted(train["representative"]) == sorted(KEPT)
+    assert read_manifest(finished.lake.store, "releases/demo").inputs == {
+        "images": finished.lake.state("images", None),
+        f"sanitized/{RECIPE}": finished.lake.state("sanitized", RECIPE),
+    }
+
+
+def test_publishing_the_same_again_verifies_what_is_there(world: World):
+    before = world.lake.state("release", "demo")
+    result = world.make("release", partition="demo")
+    assert result.success and all(checks(result).values())
+    told = metadata(result, "release")
+    assert told["dagster/row_count"] == 3 and told["counts"]["images"] == 3
+    assert world.lake.state("release", "demo") == before
+
+
+def test_other_content_under_a_published_name_is_refused(world: World):
+    world.change("releases/demo.yaml", lambda conf: conf["select"].update(year_min=2020))
+    result = world.make("release", partition="demo")
+    assert not result.success
+    name, message = cause(result)
+    assert name == "ReleaseExistsError" and "conf/releases/demo.yaml" in message
+
+
+@pytest.mark.parametrize("key", [NEVER, AI, OPT_OUT, BANNED_WORD])
+def test_a_sanitized_table_that_keeps_a_forbidden_image_is_refused(world: World, key: str):
+    """The release finds what is unsafe by itself: nothing becomes visible."""
+    _rename_release(world)
+    image = pl.col("image_id") == _image_id(world, key)
+    kept = {"keep": pl.col("keep") | image}
+    tamper(world.lake, "sanitized", RECIPE, lambda rows: rows.with_columns(**kept))
+    result = world.make("release", partition="other")
+    assert not result.success
+    name, message = cause(result)
+    assert name == "ForbiddenImageError" and _image_id(world, key) in message
+    assert read_manifest(world.lake.store, "releases/other") is None
+    assert world.lake.store.list("releases/other").is_empty()
+
+
+def test_the_release_refuses_what_only_now_became_forbidden(world: World):
+    """Opted out after `sanitized` was made, whose table says keep: it is not believed."""
+    _rename_release(world)
+    world.change("safety.yaml", lambda conf: conf["opt_out"]["artists"].append("Ada"))
+    result = world.make("release", partition="other")
+    assert cause(result)[0] == "ForbiddenImageError"
+
+
+def test_a_release_of_nothing_says_so_and_names_its_file(world: World):
+    _rename_release(world)
+    world.change("releases/other.yaml", lambda conf: conf["select"].update(year_min=2025))
+    result = world.make("release", partition="other")
+    name, message = cause(result)
+    assert name == "ValueError" and "conf/releases/other.yaml" in message
+
+
+def test_latents_that_are_not_asked_for_say_how_to_ask(finished: World):
+    result = finished.make("latents", partition="demo")
+    assert not result.success
+    assert "conf/releases/demo.yaml has no section 'latents'" in cause(result)[1]
+    assert finished.lake.fresh("latents", "demo")  # nothing is due
+
+
+def test_latents_are_due_once_they_are_asked_for(world: World):
+    world.change("releases/demo.yaml", lambda conf: conf.update(latents=LATENTS))
+    assert not world.lake.fresh("latents", "demo")
+
+
+def _rename_release(world: World) -> None:
+    """A release `other` in place of the published one, of every rating."""
+
+    def edit(conf: dict) -> None:
+        conf["name"] = "other"
+        conf["select"]["ratings"] = ["general", "sensitive", "questionable", "explicit"]
+
+    world.change("releases/demo.yaml", edit)
+    (world.conf / "releases/demo.yaml").rename(world.conf / "releases/other.yaml")
+
+
+def _image_id(world: World, key: str) -> str:
+    images = world.lake.read("images").filter(pl.col("representative") == key)
+    return images.select("image_id").collect().item()

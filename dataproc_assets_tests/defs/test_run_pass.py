@@ -1,0 +1,63 @@
+import logging
+from dataclasses import dataclass, field
+
+import dagster as dg
+import polars as pl
+
+from dataproc_assets.defs.run_pass import job_metadata, progress_log, run_pass
+from dataproc_assets.runners import JobResult, Progress
+from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets_tests.defs.world import World
+
+
+@dataclass
+class Heard(logging.Handler):
+    """Keeps what was logged."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        super().__init__(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    __hash__ = logging.Handler.__hash__
+
+
+def test_units_that_lack_none_of_the_metrics_start_no_job(finished: World):
+    metrics = {"clip": finished.lake.project.metrics["clip"]}
+    units = {"a.todo.parquet": _unit([["pixels"], ["softmax", "tagger"]])}
+    with dg.build_asset_context() as context:
+        assert run_pass(context, finished.lake, "pixiv", metrics, units) == {"images": 0}
+        assert run_pass(context, finished.lake, "pixiv", metrics, {}) == {"images": 0}
+
+
+def test_a_jobs_result_as_metadata():
+    progress = Progress(done=9, total=10, errors={"truncated": 1}, images_per_second=4.5)
+    assert job_metadata(JobResult(progress, workers=2, seconds=2.0)) == {
+        "images": 9,
+        "errors": {"truncated": 1},
+        "images_per_second": 4.5,
+        "workers": 2,
+        "seconds": 2.0,
+    }
+
+
+def test_progress_is_told_at_first_and_at_the_end_and_not_at_each_call():
+    heard = Heard()
+    with dg.build_asset_context() as context:
+        context.log.addHandler(heard)
+        log = progress_log(context, "pixiv")
+        for done in (1, 2, 3):
+            log(Progress(done=done, total=10, errors={}, images_per_second=2.0))
+        log(Progress(done=10, total=10, errors={"truncated": 1}, images_per_second=2.0))
+    lines = [line for line in heard.lines if "images" in line]
+    assert len(lines) == 2
+    assert lines[0].endswith("pixiv: 1 of 10 images, 2.0/s, 4 s left")
+    assert lines[1].endswith("pixiv: 10 of 10 images, 2.0/s, 0 s left, errors {'truncated': 1}")
+
+
+def _unit(metrics: list[list[str]]) -> bytes:
+    keys = [f"pixiv/{number}_p0" for number in range(len(metrics))]
+    return to_parquet(pl.DataFrame({"image_key": keys, "metrics": metrics}))

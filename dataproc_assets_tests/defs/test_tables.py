@@ -1,0 +1,80 @@
+import polars as pl
+
+from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, embeddings, flags
+from dataproc_assets.storage import layout
+from dataproc_assets.storage.ledger import append_ledger
+from dataproc_assets_tests.defs.world import (
+    AI,
+    FEW_BOOKMARKS,
+    NEVER,
+    OPT_OUT,
+    TWIN,
+    World,
+    embedding,
+)
+
+
+def test_all_rows_have_plain_names_and_their_source(finished: World):
+    rows = all_rows(finished.lake).collect()
+    assert rows["source"].value_counts().sort("source").rows() == [("danbooru", 6), ("pixiv", 5)]
+    assert not [name for name in rows.columns if "__" in name]
+    assert {"title", "clip_score", "keep", "tier"} <= set(rows.columns)
+
+
+def test_embeddings_are_those_of_the_present_version(world: World):
+    rows = embeddings(world.lake, "pixiv").collect()
+    assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/101_p0", "pixiv/103_p0"]
+    assert rows["embedding"].to_list()[0] == embedding("pixiv/100_p0")
+    changed = pl.when(pl.col("image_key") == "pixiv/101_p0").then(pl.lit("other"))
+    inventory = world.lake.read("inventory", "pixiv").collect()
+    version = changed.otherwise("version").alias("version")
+    world.lake.write("inventory", "pixiv", inventory.with_columns(version))
+    rows = embeddings(world.lake, "pixiv").collect()
+    assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/103_p0"]
+
+
+def test_a_part_without_its_done_mark_is_not_read(world: World):
+    for part in world.lake.parts("clip", "pixiv"):
+        world.lake.store.delete(layout.done_path(part))
+    assert embeddings(world.lake, "pixiv").collect().is_empty()
+
+
+def test_items_are_all_rows_in_key_order_scored_or_not(finished: World):
+    items = dedup_everything(finished.lake)
+    assert items.height == 11 and items["image_key"].is_sorted()
+    unscored = items.filter(pl.col("embedding").is_null())["image_key"].to_list()
+    assert unscored == [FEW_BOOKMARKS, "pixiv/104_p0"]
+    assert dict(items.select("source", "trust").unique().iter_rows()) == {
+        "danbooru": 0.85,
+        "pixiv": 0.95,
+    }
+
+
+def test_captions_without_a_text_are_left_out(world: World):
+    assert captions(world.lake).collect().height == 7
+    rows = world.lake.read("caption").collect()
+    world.lake.write("caption", None, rows.with_columns(caption_text=pl.lit(None, pl.String)))
+    assert captions(world.lake).collect().is_empty()
+
+
+def test_flags_are_of_every_known_row(finished: World):
+    found = _flags(finished)
+    assert len(found) == 11
+    assert {key: value for key, value in found.items() if value} == {
+        AI: ["ai"],
+        NEVER: ["never_tag"],
+        OPT_OUT: ["opt_out"],
+        "danbooru/6": ["banned_word"],
+    }
+
+
+def test_the_quarantine_holds_a_whole_component(world: World):
+    held = pl.DataFrame({"image_key": [TWIN[1]], "rule": ["never"]})
+    append_ledger(world.lake.store, "quarantine", held)
+    found = _flags(world)
+    assert found[TWIN[0]] == found[TWIN[1]] == ["never_tag"]
+    assert found["danbooru/2"] == []
+
+
+def _flags(world: World) -> dict[str, list[str]]:
+    return dict(flags(world.lake).select("image_key", "flags").collect().iter_rows())
