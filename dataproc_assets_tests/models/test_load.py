@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -116,3 +117,15 @@ def test_only_captions_below_the_least_cosine_are_null():
 def test_classes_must_be_as_many_as_outputs():
     with pytest.raises(Exception, match=r"softmax\.yaml: classes names 3, the model has 2"):
         load_model(metric("softmax").model_copy(update={"classes": ["a", "b", "c"]}))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same_bits_in_any_company_and_nearly_those_of_a_cpu(alone):
+    model = load_model(metric("clip"), "cuda")
+    inputs = [model.preprocess(picture) for picture in PICTURES]
+    one = pl.concat([model.forward([array]) for array in inputs])
+    order = [3, 1, 4, 0, 2]
+    assert model.forward([inputs[i] for i in order]).equals(one[order])
+    gpu, cpu = (f["clip_embedding"].to_numpy().astype(np.float64) for f in (one, alone["clip"]))
+    assert (gpu * cpu).sum(1).min() > 0.999
