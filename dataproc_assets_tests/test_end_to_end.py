@@ -118,8 +118,8 @@ def test_class_opted_out_artist(world: World):
 
 
 def test_class_banned_artist(world: World):
+    assert [world.drop(key) for key in keys("banned_artist")] == ["not_active", "bad_status"]
     for key in keys("banned_artist"):
-        assert world.drop(key) == "not_active", key
         assert world.prefiltered[key]["danbooru__status"] == "banned"
 
 
@@ -137,7 +137,7 @@ def test_class_never_rules(world: World):
     for key in keys("never_rules"):
         assert key in quarantine
         assert world.reasons(key) & {"never_tag", "child_tag_in_adult"}
-        assert not world.lake.store.exists(thumbnail(world.prefiltered[key]["pixels_sha256"]))
+        assert not world.lake.store.exists(thumbnail(world.metrics[key]["pixels_sha256"]))
 
 
 def test_class_never_rules_kept(world: World):

@@ -22,7 +22,8 @@ def fill(folder: Path, picks: dict[str, Any]) -> tuple[Crawl, dict[str, Any]]:
     def clip_art(name: str) -> material.Picture:
         return material.clip_art(folder, name)
 
-    truth["kept"] = ordinary(crawl, [clip_art(name) for name in picks["ordinary"]])
+    pictures = [clip_art(name) for name in picks["ordinary"]]
+    truth["kept"] = ordinary(crawl, pictures, picks["faint"])
     special = {name: clip_art(path) for name, path in picks["special"].items()}
     truth["cross_posts"] = cross_posts(
         crawl, [(clip_art(group["picture"]), group) for group in picks["cross_posts"]]
@@ -40,7 +41,7 @@ def fill(folder: Path, picks: dict[str, Any]) -> tuple[Crawl, dict[str, Any]]:
     return crawl, {"about": "keys are image_key; paths are below crawl/", "classes": truth}
 
 
-def ordinary(crawl: Crawl, pictures: list[material.Picture]) -> dict[str, Any]:
+def ordinary(crawl: Crawl, pictures: list[material.Picture], faint: list[str]) -> dict[str, Any]:
     """Deal the ordinary pictures to the sources; name some that must come out as they are."""
     dealt = sorted(pictures, key=lambda picture: draw.digest("deal", picture.name))
     kept: list[str] = []
@@ -51,7 +52,7 @@ def ordinary(crawl: Crawl, pictures: list[material.Picture]) -> dict[str, Any]:
             luck = draw.unit("rating", picture.name)
             rating = "general" if luck < 0.88 else "sensitive" if luck < 0.97 else "questionable"
             item = crawl.add(source, picture, rating=rating)
-            if rating == "general":
+            if rating == "general" and picture.name not in faint:
                 general.append(item)
         largest = sorted(general, key=lambda item: (-len(item.data), item.key))
         kept.extend(item.key for item in largest[:4])

@@ -87,7 +87,7 @@ def banned_artist(crawl: Crawl, special: dict[str, Picture]) -> dict[str, Any]:
     return truth(
         "danbooru is_banned (no file_url, no md5, but the image is there), and the tag "
         "banned_artist on an active post",
-        "prefiltered: the first drops for its status banned; sanitized: the second for consent",
+        "prefiltered: the first drops for its status banned; the second for its status too",
         crawl.add(
             "danbooru",
             special["banned_post"],
