@@ -47,9 +47,9 @@ def write_images(folder: Path, count: int, width: int, height: int) -> list[Path
 
 def write_units(
     folder: Path, paths: list[Path], metrics: list[str], unit_images: int
-) -> list[Path]:
-    """Todo unit files over the images."""
-    units = []
+) -> dict[str, Path]:
+    """Todo unit files over the images, by unit."""
+    units = {}
     for start in range(0, len(paths), unit_images):
         rows = [
             (f"pixiv/{path.stem}_p0", "1", str(path), None, None, metrics)
@@ -67,8 +67,8 @@ def write_units(
             },
             orient="row",
         )
-        units.append(folder / f"u{start}.todo.parquet")
-        units[-1].write_bytes(to_parquet(frame))
+        units[f"u{start}"] = folder / f"u{start}.todo.parquet"
+        units[f"u{start}"].write_bytes(to_parquet(frame))
     return units
 
 
@@ -115,7 +115,7 @@ class Bench:
         self.decoded = [self._decode(path) for path in self.paths]
 
     def _decode(self, path: Path) -> DecodedImage:
-        data = read_image(str(path), None, None, self.config.read)
+        data = read_image(str(path), None, None, self.config.decode.max_bytes, self.config.read)
         return decode(data, self.config.decode, self.config.decode.jpeg_side)
 
     def _pool(self, work: Callable) -> OrderedPool:
@@ -147,12 +147,11 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     project = load_project()
     models = {}
     for name, metric in project.pass_metrics.items():
         try:
-            models[name] = load_model(metric, arguments.device)
+            models[name] = load_model(metric, arguments.device, arguments.threads)
         except WeightsError as error:
             print(f"without {name}: {error}")
     config = PassConfig(

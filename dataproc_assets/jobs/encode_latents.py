@@ -5,48 +5,39 @@ of SageMaker Processing (see `host`). Unit files `{unit}.todo.parquet` hold sha2
 length, bucket_width and bucket_height; each gives one part.
 """
 
-import argparse
-import time
-import traceback
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 
 from dataproc_assets.config.latents import EncodeConfig, latent_fingerprint
 from dataproc_assets.jobs.cut import cut
 from dataproc_assets.jobs.decode import DecodeError, decode
-from dataproc_assets.jobs.host import follow_parent, read_host, share
+from dataproc_assets.jobs.host import run_worker, shared_units
 from dataproc_assets.jobs.latent_rows import LatentRows, Picture, Request
 from dataproc_assets.jobs.parts import is_done, write_part
 from dataproc_assets.jobs.pool import OrderedPool, Ticket
 from dataproc_assets.jobs.progress import ProgressFile
-from dataproc_assets.jobs.read import ReadError, read_image
+from dataproc_assets.jobs.read import OutageWatch, ReadError, read_image
+from dataproc_assets.models.torch_threads import use_threads
 from dataproc_assets.models.vae import Vae, load_vae
 from dataproc_assets.storage.layout import latent_part_path
 from dataproc_assets.storage.objects import open_store
-
-SUFFIX = ".todo.parquet"
-
-
-class StorageOutageError(RuntimeError):
-    """So many images in a row cannot be read that the storage must be down."""
 
 
 class Encoding:
     """One worker's share of the encoding."""
 
-    def __init__(self, config: EncodeConfig, units: list[Path], outputs: Path, rank: int) -> None:
+    def __init__(
+        self, config: EncodeConfig, units: dict[str, Path], outputs: Path, rank: int
+    ) -> None:
         self.config = config
         self.store = open_store(config.storage)
         self.fingerprint = latent_fingerprint(config.vae, config.decode)
-        self.units = {path.name.removesuffix(SUFFIX): pl.read_parquet(path) for path in units}
+        self.units = {unit: pl.read_parquet(path) for unit, path in units.items()}
         self.progress = ProgressFile(outputs, rank, sum(u.height for u in self.units.values()))
-        self._lost_in_a_row = 0
 
     @cached_property
     def vae(self) -> Vae:
@@ -59,6 +50,7 @@ class Encoding:
         Raises:
             StorageOutageError: too many images in a row could not be read.
         """
+        outage = OutageWatch(self.config.read)
         pool = OrderedPool(
             self._prepare,
             self._too_slow,
@@ -66,22 +58,31 @@ class Encoding:
             ahead=2 * self.config.batch_size + self.config.readers,
         )
         pictures = pool.map(request for unit in self.units for request in self._requests(unit))
-        for unit, group in groupby(pictures, key=lambda picture: picture.request.unit):
-            start = time.monotonic()
-            rows = LatentRows(
-                self.vae, self.config.batch_size, self.config.sample_share, self.config.device
-            )
-            for picture in group:
-                rows.add(picture)
-                self._count(picture)
-            about: dict[str, object] = {
-                "unit": unit,
-                "vae": self.config.vae.name,
-                "device": self.config.device,
-                "seconds": {"encode": time.monotonic() - start},
-            }
-            write_part(self.store, self._part(unit), rows.frame(), about)
-            self.progress.parts += 1
+        rows: LatentRows | None = None
+        for picture in pictures:
+            rows = rows or self._rows()
+            rows.add(picture)
+            self.progress.add(picture.error)
+            outage.see(picture.status, picture.request.uri, picture.error)
+            if picture.request.is_last:
+                self._write(picture.request.unit, rows)
+                rows = None
+        self.progress.write()
+
+    def _rows(self) -> LatentRows:
+        config = self.config
+        return LatentRows(self.vae, config.batch_size, config.sample_share, config.device)
+
+    def _write(self, unit: str, rows: LatentRows) -> None:
+        frame = rows.frame()
+        about: dict[str, object] = {
+            "unit": unit,
+            "vae": self.config.vae.name,
+            "device": self.config.device,
+            "seconds": {"encode": rows.seconds},
+        }
+        write_part(self.store, self._part(unit), frame, about)
+        self.progress.parts += 1
         self.progress.write()
 
     def _part(self, unit: str) -> str:
@@ -94,14 +95,16 @@ class Encoding:
             for _ in range(frame.height):
                 self.progress.skip()
             return
-        for row in frame.iter_rows(named=True):
-            yield Request(unit=unit, **row)
+        for place, row in enumerate(frame.iter_rows(named=True), start=1):
+            yield Request(unit=unit, is_last=place == frame.height, **row)
 
     def _prepare(self, ticket: Ticket[Request, Picture]) -> Picture:
         """Read, decode, cut; in reader threads. Raises nothing that has to do with the image."""
         request, limits = ticket.item, self.config.decode
         try:
-            data = read_image(request.uri, request.offset, request.length, self.config.read)
+            data = read_image(
+                request.uri, request.offset, request.length, limits.max_bytes, self.config.read
+            )
             ticket.start_clock(limits.max_seconds)
             image = decode(data, limits)
         except ReadError as error:
@@ -116,16 +119,6 @@ class Encoding:
     def _too_slow(self, request: Request) -> Picture:
         return Picture(request, "failed", f"too_slow: over {self.config.decode.max_seconds:g} s")
 
-    def _count(self, picture: Picture) -> None:
-        self.progress.add(picture.error)
-        self._lost_in_a_row = self._lost_in_a_row + 1 if picture.status == "retry" else 0
-        if self._lost_in_a_row >= self.config.read.stop_after:
-            raise StorageOutageError(
-                f"{self._lost_in_a_row} images in a row could not be read, the last of them "
-                f"{picture.request.uri} ({picture.error}); see that the crawl's storage answers, "
-                "then run the job again"
-            )
-
 
 def main(config: dict[str, Any], inputs: Path, outputs: Path, rank: int, world: int) -> None:
     """Do this worker's share of the units in `inputs`/todo.
@@ -136,20 +129,9 @@ def main(config: dict[str, Any], inputs: Path, outputs: Path, rank: int, world: 
         StorageOutageError: too many images in a row could not be read.
     """
     settings = EncodeConfig.model_validate(config)
-    torch.set_num_threads(settings.threads)
-    folder = inputs / "todo"
-    names = share([path.name for path in folder.glob(f"*{SUFFIX}")], rank, world)
-    Encoding(settings, [folder / name for name in names], outputs, rank).run()
+    use_threads(settings.threads)
+    Encoding(settings, shared_units(inputs, rank, world), outputs, rank).run()
 
 
 if __name__ == "__main__":
-    follow_parent()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, default=Path("/opt/ml"))
-    host = read_host(parser.parse_args().base)
-    try:
-        main(host.config(), host.inputs, host.outputs, host.rank, host.world)
-    except Exception as error:
-        traceback.print_exc()
-        host.fail(error)
-        raise SystemExit(1) from error
+    run_worker(main, __doc__)

@@ -1,18 +1,24 @@
-"""A worker's place among the others, and the folders it was given.
+"""A worker's place among the others, the folders it was given, and its share of the units.
 
 The folder contract is SageMaker Processing's, below a base folder: `config/resourceconfig.json`
 names the hosts, `processing/input/` holds what was copied in, `processing/output/` what goes
 back, and `output/message` the reason of a failure.
 """
 
+import argparse
 import json
 import os
 import threading
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataproc_assets.storage.units import SUFFIX
+
 LIFELINE = "DATAPROC_LIFELINE"
+Main = Callable[[dict[str, Any], Path, Path, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,30 @@ def read_host(base: Path) -> Host:
 def share(names: list[str], rank: int, world: int) -> list[str]:
     """The names that are this worker's: every `world`-th of the sorted names, from `rank`."""
     return sorted(names)[rank::world]
+
+
+def shared_units(inputs: Path, rank: int, world: int) -> dict[str, Path]:
+    """This worker's share of the unit files in `inputs`/todo, by the unit's name."""
+    folder = inputs / "todo"
+    names = share([path.name for path in folder.glob(f"*{SUFFIX}")], rank, world)
+    return {name.removesuffix(SUFFIX): folder / name for name in names}
+
+
+def run_worker(main: Main, about: str | None) -> None:
+    """The command line of a job: `main` of this worker's configuration, folders and rank.
+
+    A failure is printed and left for the runner; the process then ends with code 1.
+    """
+    follow_parent()
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--base", type=Path, default=Path("/opt/ml"))
+    host = read_host(parser.parse_args().base)
+    try:
+        main(host.config(), host.inputs, host.outputs, host.rank, host.world)
+    except Exception as error:
+        traceback.print_exc()
+        host.fail(error)
+        raise SystemExit(1) from error
 
 
 def follow_parent() -> None:

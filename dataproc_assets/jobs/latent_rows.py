@@ -1,5 +1,6 @@
 """The rows of a latent part: a picture's latent, how it was cut, and a sample's reconstruction."""
 
+import time
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Literal
@@ -40,7 +41,7 @@ LATENT_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class Request:
-    """An image of a unit, its address and its bucket."""
+    """An image of a unit, its address and its bucket; `is_last` marks the unit's last one."""
 
     unit: str
     sha256: str
@@ -49,6 +50,7 @@ class Request:
     length: int | None
     bucket_width: int
     bucket_height: int
+    is_last: bool
 
     @property
     def bucket(self) -> tuple[int, int]:
@@ -69,7 +71,10 @@ class Picture:
 
 
 class LatentRows:
-    """Collects the pictures of a unit and encodes them in batches of one bucket."""
+    """Collects the pictures of a unit and encodes them in batches of one bucket.
+
+    `seconds` is what the VAE has taken so far.
+    """
 
     def __init__(self, vae: Vae, batch_size: int, sample_share: float, device: str) -> None:
         self._vae = vae
@@ -79,6 +84,7 @@ class LatentRows:
         self._shape = 1 if device == "cpu" else batch_size
         self._waiting: list[Picture] = []
         self._rows: list[dict[str, Any]] = []
+        self.seconds = 0.0
 
     def add(self, picture: Picture) -> None:
         """Take a picture in. Pictures come bucket by bucket."""
@@ -100,11 +106,13 @@ class LatentRows:
     def _encode(self) -> None:
         if not self._waiting:
             return
+        start = time.monotonic()
         pixels = np.stack([picture.pixels for picture in self._waiting])
         latents = in_fixed_batches(self._encoded, to_signed(pixels), self._shape)
         for picture, latent in zip(self._waiting, latents, strict=True):
             self._rows.append(self._encoded_row(picture, latent))
         self._waiting.clear()
+        self.seconds += time.monotonic() - start
 
     def _encoded_row(self, picture: Picture, latent: np.ndarray) -> dict[str, Any]:
         if not np.isfinite(latent).all():

@@ -5,51 +5,43 @@ SageMaker Processing (see `host`). Unit files `{unit}.todo.parquet` hold image_k
 offset, length and metrics, the list of metrics that the image lacks.
 """
 
-import argparse
-import traceback
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 
 from dataproc_assets.config.passes import PassConfig
-from dataproc_assets.jobs.host import follow_parent, read_host, share
+from dataproc_assets.jobs.host import run_worker, shared_units
 from dataproc_assets.jobs.parts import is_done
 from dataproc_assets.jobs.pool import OrderedPool
-from dataproc_assets.jobs.prepare import Prepared, Preparer, Request
+from dataproc_assets.jobs.prepare import Preparer, Request
 from dataproc_assets.jobs.progress import ProgressFile
+from dataproc_assets.jobs.read import OutageWatch
 from dataproc_assets.jobs.unit import UnitRun, unit_part
 from dataproc_assets.models.base import Model
 from dataproc_assets.models.load import Pass, load_model
 from dataproc_assets.storage.objects import open_store
 
-SUFFIX = ".todo.parquet"
-
-
-class StorageOutageError(RuntimeError):
-    """So many images in a row cannot be read that the storage must be down."""
-
 
 class MetricPass:
     """One worker's share of a pass."""
 
-    def __init__(self, config: PassConfig, units: list[Path], outputs: Path, rank: int) -> None:
+    def __init__(
+        self, config: PassConfig, units: dict[str, Path], outputs: Path, rank: int
+    ) -> None:
         self.config = config
         self.units = units
         self.store = open_store(config.storage)
-        self.progress = ProgressFile(outputs, rank, sum(map(_rows, units)))
+        self.progress = ProgressFile(outputs, rank, sum(map(_rows, units.values())))
         self._passes: dict[tuple[str, ...], Pass] = {}
-        self._lost_in_a_row = 0
 
     @cached_property
     def models(self) -> dict[str, Model]:
         """The models by metric; loaded when a unit lacks something, so never for nothing."""
-        return {
-            metric.name: load_model(metric, self.config.device) for metric in self.config.metrics
-        }
+        device, threads = self.config.device, self.config.threads
+        return {metric.name: load_model(metric, device, threads) for metric in self.config.metrics}
 
     def run(self) -> None:
         """Write a part for every unit and metric that has none.
@@ -57,7 +49,7 @@ class MetricPass:
         Raises:
             StorageOutageError: too many images in a row could not be read.
         """
-        preparer = Preparer(self.config)
+        preparer, outage = Preparer(self.config), OutageWatch(self.config.read)
         largest = max(metric.batch_size for metric in self.config.metrics)
         pool = OrderedPool(
             preparer.prepare,
@@ -70,22 +62,22 @@ class MetricPass:
         for image in images:
             run = run or UnitRun(image.request.unit, self.models)
             run.add(image)
-            self._count(image)
+            self.progress.add(image.error)
+            outage.see(image.status, image.request.uri, image.error)
             if image.request.is_last:
                 self.progress.parts += run.write(self.store, self.config)
                 self.progress.write()
                 run = None
         self.progress.write()
 
-    def _requests(self, path: Path) -> Iterator[Request]:
+    def _requests(self, unit: str) -> Iterator[Request]:
         """The images of a unit that lack a metric whose part is not done, by image_key."""
-        unit = path.name.removesuffix(SUFFIX)
-        frame = pl.read_parquet(path).sort("image_key")
+        frame = pl.read_parquet(self.units[unit]).sort("image_key")
         wanted = set(frame["metrics"].explode().drop_nulls())
         if unknown := sorted(wanted - {metric.name for metric in self.config.metrics}):
             raise ValueError(
-                f"{path.name} asks for {', '.join(unknown)}, which the pass is not configured "
-                "for; make `todo` again and start the pass from it"
+                f"{self.units[unit].name} asks for {', '.join(unknown)}, which the pass is not "
+                "configured for; make `todo` again and start the pass from it"
             )
         parts = {metric: unit_part(self.config, metric, unit) for metric in sorted(wanted)}
         todo = {metric for metric, part in parts.items() if not is_done(self.store, part)}
@@ -104,16 +96,6 @@ class MetricPass:
             self._passes[metrics] = Pass([self.models[metric] for metric in metrics])
         return self._passes[metrics]
 
-    def _count(self, image: Prepared) -> None:
-        self.progress.add(image.error)
-        self._lost_in_a_row = self._lost_in_a_row + 1 if image.status == "retry" else 0
-        if self._lost_in_a_row >= self.config.read.stop_after:
-            raise StorageOutageError(
-                f"{self._lost_in_a_row} images in a row could not be read, the last of them "
-                f"{image.request.uri} ({image.error}); see that the crawl's storage answers, "
-                "then run the pass again"
-            )
-
 
 def main(config: dict[str, Any], inputs: Path, outputs: Path, rank: int, world: int) -> None:
     """Do this worker's share of the units in `inputs`/todo.
@@ -124,10 +106,7 @@ def main(config: dict[str, Any], inputs: Path, outputs: Path, rank: int, world: 
         StorageOutageError: too many images in a row could not be read.
     """
     settings = PassConfig.model_validate(config)
-    torch.set_num_threads(settings.threads)
-    folder = inputs / "todo"
-    names = share([path.name for path in folder.glob(f"*{SUFFIX}")], rank, world)
-    MetricPass(settings, [folder / name for name in names], outputs, rank).run()
+    MetricPass(settings, shared_units(inputs, rank, world), outputs, rank).run()
 
 
 def _rows(unit: Path) -> int:
@@ -135,13 +114,4 @@ def _rows(unit: Path) -> int:
 
 
 if __name__ == "__main__":
-    follow_parent()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, default=Path("/opt/ml"))
-    host = read_host(parser.parse_args().base)
-    try:
-        main(host.config(), host.inputs, host.outputs, host.rank, host.world)
-    except Exception as error:
-        traceback.print_exc()
-        host.fail(error)
-        raise SystemExit(1) from error
+    run_worker(main, __doc__)

@@ -55,9 +55,9 @@ class Preparer:
         request, limits = ticket.item, self._config.decode
         start = time.monotonic()
         try:
-            if request.length is not None and request.length > limits.max_bytes:
-                raise DecodeError(f"too_many_bytes: {request.length}")
-            data = read_image(request.uri, request.offset, request.length, self._config.read)
+            data = read_image(
+                request.uri, request.offset, request.length, limits.max_bytes, self._config.read
+            )
             read = time.monotonic()
             ticket.start_clock(limits.max_seconds)
             inputs = self._inputs(data, request.models)

@@ -14,14 +14,16 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class OnnxBackbone:
     """Runs the session. On a CPU one picture at a time, on a GPU in batches of one size."""
 
-    def __init__(self, config: OnnxClassifier, where: str, device: str) -> None:
+    def __init__(self, config: OnnxClassifier, where: str, device: str, threads: int) -> None:
         provider = _PROVIDERS[device.partition(":")[0]]
         if provider not in onnxruntime.get_available_providers():
             provider = _PROVIDERS["cpu"]
         self._batch_size = 1 if provider == _PROVIDERS["cpu"] else config.batch_size
         self._input = config.input
         self._session = onnxruntime.InferenceSession(
-            read_verified(config.weights, f"{where}: weights"), providers=[provider]
+            read_verified(config.weights, f"{where}: weights"),
+            _session_options(threads),
+            providers=[provider],
         )
         self._name = self._session.get_inputs()[0].name
         outputs = self._session.get_outputs()[0].shape[-1]
@@ -40,3 +42,12 @@ class OnnxBackbone:
 
     def _probabilities(self, block: np.ndarray) -> np.ndarray:
         return np.asarray(self._session.run(None, {self._name: block})[0], np.float32)
+
+
+def _session_options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait would take the cores from the readers.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options

@@ -1,19 +1,23 @@
 """Reading an image by its address: a whole object, or a member of a tar shard."""
 
-from dataproc_assets.storage.objects import open_store
+from dataproc_assets.storage.objects import TooLargeError, open_store
 
 
-def read_address(uri: str, offset: int | None, length: int | None) -> bytes:
+def read_address(
+    uri: str, offset: int | None, length: int | None, max_bytes: int | None = None
+) -> bytes:
     """The bytes at an address.
 
     Args:
         uri: a file's path or `s3://bucket/key`.
         offset: null for a whole object, else where the member's bytes begin.
         length: the member's length in bytes.
+        max_bytes: what is larger is not read.
 
     Raises:
         FileNotFoundError: there is no such object.
         EOFError: the object is shorter than the address says.
+        TooLargeError: the object or member has more than `max_bytes`.
     """
     if uri.startswith("s3://"):
         bucket, _, path = uri.removeprefix("s3://").partition("/")
@@ -21,5 +25,7 @@ def read_address(uri: str, offset: int | None, length: int | None) -> bytes:
     else:
         store, path = open_store("/"), uri.removeprefix("/")
     if offset is None or length is None:
-        return store.get(path)
+        return store.get(path, max_bytes)
+    if max_bytes is not None and length > max_bytes:
+        raise TooLargeError(uri, length)
     return store.get_range(path, offset, length) if length else b""

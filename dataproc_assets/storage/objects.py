@@ -25,6 +25,14 @@ LISTING_SCHEMA = pl.Schema(
 )
 
 
+class TooLargeError(Exception):
+    """An object is larger than its reader takes; `size` is in bytes."""
+
+    def __init__(self, uri: str, size: int) -> None:
+        super().__init__(f"{uri}: {size} bytes")
+        self.size = size
+
+
 class ObjectStore:
     """Objects below one URL: a folder's path or `s3://bucket/prefix`.
 
@@ -51,9 +59,17 @@ class ObjectStore:
         store = S3Store(bucket, prefix=prefix or None, client_options=options)
         return cast("ObstoreStore", store)
 
-    def get(self, path: str) -> bytes:
-        """The object's bytes. Raises FileNotFoundError."""
-        return bytes(obstore.get(self._store, path).bytes())
+    def get(self, path: str, max_bytes: int | None = None) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+            TooLargeError: it has more than `max_bytes`; it is then not read.
+        """
+        answer = obstore.get(self._store, path)
+        if max_bytes is not None and answer.meta["size"] > max_bytes:
+            raise TooLargeError(self.uri(path), answer.meta["size"])
+        return bytes(answer.bytes())
 
     def get_range(self, path: str, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`. Raises FileNotFoundError, EOFError where it is shorter."""

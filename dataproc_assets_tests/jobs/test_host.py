@@ -1,11 +1,12 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataproc_assets.jobs.host import read_host, share
+from dataproc_assets.jobs.host import read_host, run_worker, share, shared_units
 
 
 def write(base: Path, current: str, hosts: list[str]) -> None:
@@ -43,3 +44,33 @@ def test_each_name_is_one_workers_share(names: list[str], world: int) -> None:
 
     assert sorted(name for taken in shares for name in taken) == sorted(names)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_only_unit_files_are_units_and_each_is_one_workers(tmp_path: Path) -> None:
+    (tmp_path / "todo").mkdir()
+    for name in ("a.todo.parquet", "b.todo.parquet", "c.todo.parquet", "notes.txt"):
+        (tmp_path / "todo" / name).touch()
+
+    first, second = (shared_units(tmp_path, rank, world=2) for rank in (0, 1))
+
+    assert (list(first), list(second)) == (["a", "c"], ["b"])
+    assert second["b"] == tmp_path / "todo" / "b.todo.parquet"
+
+
+def test_a_job_that_fails_leaves_its_reason_and_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "algo-2", ["algo-1", "algo-2"])
+    (tmp_path / "processing" / "input" / "config").mkdir(parents=True)
+    (tmp_path / "processing" / "input" / "config" / "job.json").write_text('{"a": 1}')
+    monkeypatch.setattr(sys, "argv", ["job", "--base", str(tmp_path)])
+
+    def main(config: dict, inputs: Path, outputs: Path, rank: int, world: int) -> None:
+        raise ValueError(f"{config} {inputs.name} {outputs.name} {rank} of {world}")
+
+    with pytest.raises(SystemExit) as end:
+        run_worker(main, "A job.")
+
+    assert end.value.code == 1
+    reason = (tmp_path / "output" / "message").read_text()
+    assert reason == "ValueError: {'a': 1} input output 1 of 2"

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataproc_assets.jobs.metric_pass import StorageOutageError
+from dataproc_assets.jobs.read import StorageOutageError
 from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.models.load import load_model
 from dataproc_assets.models.weights import WeightsError
