@@ -62,7 +62,8 @@ def _drops_table(lake: Lake) -> Table:
         for source in sorted(lake.project.sources)
     ]
     members = lake.read("members").filter(pl.col("role") == "duplicate")
-    frames.append(members.select(stage=pl.lit("dedup_cross"), reason=pl.lit("duplicate")))
+    named = members.with_columns(stage=pl.lit("dedup_cross"), reason=pl.lit("duplicate"))
+    frames.append(named.select("stage", "reason"))
     for recipe in sorted(lake.project.recipes):
         verdict = lake.read("sanitized", recipe).unique("image_id")
         frames.append(verdict.select(stage=pl.lit(f"sanitized {recipe}"), reason="drop_reason"))

@@ -72,6 +72,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World.finished(tmp_path_factory.mktemp("world"))
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A world without any image, made up to what may be released."""
+    made = World.create(tmp_path_factory.mktemp("empty"))
+    made.run(until="sanitized")
+    return made
+
+
 @pytest.fixture
 def world(finished: World, tmp_path: Path) -> World:
     """The finished world's storage and configuration, the test's own; the crawl is shared."""

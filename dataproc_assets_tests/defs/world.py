@@ -244,16 +244,23 @@ class World:
         result = self.make(*step.assets, partition=step.partition)
         assert result.success, step
 
-    def score(self, source: str, **changes: dict[str, dict[str, Any]]) -> None:
+    def score(
+        self,
+        source: str,
+        only: tuple[str, ...] | None = None,
+        **changes: dict[str, dict[str, Any]],
+    ) -> None:
         """Write the parts that the pass would write for the pending units of a source.
 
-        `changes` are other columns of some rows, by metric and key.
+        Args:
+            only: the metrics to score, by default all of the pass.
+            changes: other columns of some rows, by metric and key.
         """
         units = read_units(self.lake.store, layout.todo_path(source))
         for name, data in units.items():
             rows = unit_rows({name: data})
             assert rows is not None
-            for metric in self.lake.project.pass_metrics:
+            for metric in only or self.lake.project.pass_metrics:
                 wanted = rows.filter(pl.col("metrics").list.contains(metric))
                 if wanted.height:
                     self._write_part(metric, source, name, wanted, changes.get(metric, {}))
