@@ -9,7 +9,7 @@ import dagster as dg
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import Partition, partitions, stage_inputs
-from dataproc_assets.storage.units import read_units
+from dataproc_assets.storage.units import read_units, unit_rows
 
 Say = Callable[[str], None]
 
@@ -128,9 +128,15 @@ def _source_steps(lake: Lake, source: str, names: list[str]) -> Iterator[Step]:
     cut = names.index("todo") + 1 if "todo" in names else len(names)
     yield from _chain(lake, names[:cut], source)
     passes = tuple(name for name in names if name in lake.project.pass_metrics)
-    if passes and read_units(lake.store, layout.todo_path(source)):
+    if _lacking(lake, source, passes):
         yield Step(passes, source)
     yield from _chain(lake, [name for name in names if name not in passes], source)
+
+
+def _lacking(lake: Lake, source: str, metrics: tuple[str, ...]) -> bool:
+    """Whether an image of the pending units lacks one of the metrics."""
+    left = unit_rows(read_units(lake.store, layout.todo_path(source)))
+    return left is not None and bool(left["metrics"].explode().is_in(metrics).any())
 
 
 def _chain(lake: Lake, names: list[str], source: str) -> Iterator[Step]:
