@@ -93,14 +93,22 @@ def sensors(lake: Lake) -> list[dg.SensorDefinition]:
     intake = dg.AssetSelection.assets("inventory", "records", "todo")
     passes = dg.AssetSelection.assets(*lake.project.pass_metrics)
 
-    @dg.sensor(name="pending_passes", target=passes, **every)
+    @dg.sensor(
+        name="pending_passes",
+        target=passes,
+        description="Starts the metric pass of what is pending, if it is within the budget.",
+        **every,
+    )
     def pass_sensor() -> Requests:
-        """Starts the metric pass of what is pending, while its estimate is within the budget."""
         return pending_passes(lake)
 
-    @dg.sensor(name="unencoded_releases", target=dg.AssetSelection.assets("latents"), **every)
+    @dg.sensor(
+        name="unencoded_releases",
+        target=dg.AssetSelection.assets("latents"),
+        description="Starts the latents of a release once it is published.",
+        **every,
+    )
     def release_sensor() -> Requests:
-        """Starts the latents of a release once it is published."""
         return unencoded_releases(lake)
 
     automation = dg.AutomationConditionSensorDefinition(
