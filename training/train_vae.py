@@ -1,6 +1,7 @@
 """The demo autoencoder: four latent channels, a factor of eight, a few minutes on a CPU.
 
-    python -m training.train_vae --material DIR --out dataproc_assets/models/weights [--show PNG]
+python -m training.train_vae --material DIR --out dataproc_assets/models/weights \
+    [--steps N] [--begin FILE] [--show PNG]
 
 Prints the PSNR on unseen creators' pictures and on a background left out of training.
 """
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import avg_pool2d
 
 from training.features import shrunk
@@ -116,6 +117,7 @@ def main() -> None:
     parser.add_argument("--material", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--begin", type=Path, help="weights to go on from")
     parser.add_argument("--show", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -133,6 +135,8 @@ def main() -> None:
     sprites = [array for p in drawn for array in (small(p), np.asarray(shrunk(flatten(p), 0.5)))]
     model = AutoencoderKL.from_config(json.loads((asked.out / "vae.json").read_text()))
     assert isinstance(model, AutoencoderKL)
+    if asked.begin:
+        model.load_state_dict({name: t.float() for name, t in load_file(asked.begin).items()})
     train(model, [pictures["training"], sprites], asked.steps)
     model.eval()
     state = {name: t.half().float() for name, t in model.state_dict().items()}

@@ -6,7 +6,7 @@ from dataproc_assets.models.vae import load_vae
 from dataproc_assets.models.weights import WeightsError
 from dataproc_assets_tests.models.pictures import scene, vae
 
-FLOOR = 20.0  # dB; on drawings of creators it has not seen the model has more
+FLOOR = 12.5  # dB; the demo model has 18 on clip art, and less on these harsh colours
 
 
 def picture(seed: int, width: int = 192, height: int = 128) -> torch.Tensor:
@@ -26,8 +26,13 @@ def test_a_round_trip_keeps_the_picture(model):
     assert latents.dtype == torch.float32
     back = model.decode(latents)
     assert back.shape == x.shape
-    error = ((x - back) / 2).square().mean(dim=(1, 2, 3))
-    assert (-10 * error.log10()).min() > FLOOR
+
+    def psnr(other: torch.Tensor) -> torch.Tensor:
+        return -10 * ((x - other) / 2).square().mean(dim=(1, 2, 3)).log10()
+
+    assert psnr(back).min() > FLOOR
+    assert (psnr(back) > psnr(x.mean(dim=(2, 3), keepdim=True)) + 1).all()
+    assert (psnr(back) > psnr(back.roll(1, 0)) + 3).all()
 
 
 def test_a_latent_is_the_same_bits_in_any_company(model):
