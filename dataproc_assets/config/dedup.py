@@ -16,18 +16,44 @@ class OrderColumn(StrictModel):
     direction: Literal["ascending", "descending"]
 
 
+class DetailConfig(StrictModel):
+    """How far two thumbnails of one picture may differ, in levels of 0..255.
+
+    No cell's brightness may differ by more than `floor` or, where that is more, `noise` times
+    what 99 % of the cells stay below, and never by more than `ceiling`; no cell's colour by more
+    than `chroma`. Up to `reach` of a side may have been cut off at each edge.
+    """
+
+    metric: str = Field(min_length=1)  # the metric whose `{metric}_detail` is compared
+    floor: int = Field(ge=1, le=255)
+    noise: int = Field(ge=0, le=16)
+    ceiling: int = Field(ge=1, le=255)
+    chroma: int = Field(ge=1, le=255)
+    reach: float = Field(ge=0, le=0.1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.ceiling < self.floor:
+            raise ValueError(
+                f"ceiling {self.ceiling} is below floor {self.floor}: what is always allowed "
+                "would be refused, raise it"
+            )
+        return self
+
+
 class DedupConfig(StrictModel):
     """How pairs are found and decided.
 
-    A pair at or above `cosine` is a duplicate up to `phash_distance` bits, a variant up to
-    `variant_distance` bits, and otherwise not recorded. A platform's link joins two scored
-    pictures only at or above `link_cosine_min`.
+    A pair at or above `cosine` is a duplicate up to `phash_distance` bits where `detail` finds no
+    difference, a variant up to `variant_distance` bits, and otherwise not recorded. A platform's
+    link joins two scored pictures only at or above `link_cosine_min`.
     """
 
     embedding: str = Field(min_length=1)  # the metric whose `{metric}_embedding` is compared
     cosine: float = Field(gt=0, le=1)
     phash_distance: Bits
     variant_distance: Bits
+    detail: DetailConfig
     link_cosine_min: float = Field(ge=-1, le=1)
     order: list[OrderColumn]
     block_rows: int = Field(ge=1)  # costs memory: block_rows ** 2 * 4 bytes; changes no result

@@ -14,6 +14,10 @@ Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+CHROMA_CELLS = 4
+"""Cells of a thumbnail's brightness along one cell of its colours."""
+
+
 class File(StrictModel):
     """A file a model is made of, pinned by the digest of its bytes.
 
@@ -95,10 +99,11 @@ class LinearTagger(_Metric):
 
 
 class Pixels(_Metric):
-    """Facts of the file and the decoded picture: size, hashes, sharpness, mean colour."""
+    """Facts of the file and the decoded picture: size, hashes, thumbnail, sharpness, colour."""
 
     kind: Literal["pixels"]
     sharpness_side: int = Field(gt=2)  # the scale at which sharpness is measured
+    detail_side: int = Field(ge=16, le=256, multiple_of=8)  # of the thumbnail's brightness
     decimals: int = Field(ge=0)
 
 

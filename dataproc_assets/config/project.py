@@ -114,7 +114,9 @@ def _check_names(project: Project) -> None:
     _must_exist("conf/safety.yaml", "source", ids, project.sources)
     scores = (score.column for score in project.safety.ai.scores)
     _must_exist("conf/safety.yaml", "class of a classifier", scores, _classes(project))
-    _must_exist("conf/dedup.yaml", "embedding", [project.dedup.embedding], _embeddings(project))
+    where, dedup = "conf/dedup.yaml", project.dedup
+    _must_exist(where, "embedding", [dedup.embedding], _of_kind(project, "open_clip"))
+    _must_exist(where, "detail", [dedup.detail.metric], _of_kind(project, "pixels"))
     _check_prefixes(project)
 
 
@@ -124,9 +126,9 @@ def _classes(project: Project) -> list[str]:
     return [f"{m.name}_{c}" for m in metrics if m.kind == "onnx_classifier" for c in m.classes]
 
 
-def _embeddings(project: Project) -> list[str]:
-    """The metrics that give every image an embedding."""
-    return [m.name for m in project.pass_metrics.values() if m.kind == "open_clip"]
+def _of_kind(project: Project, kind: str) -> list[str]:
+    """The metrics of one kind that every image is put to."""
+    return [m.name for m in project.pass_metrics.values() if m.kind == kind]
 
 
 def _check_prefixes(project: Project) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from dataproc_assets.config.dedup import DedupConfig
+from dataproc_assets.dedup.detail import SAME, detail_distance
 from dataproc_assets.dedup.links import EVIDENCE, HASHES, LINKS
 from dataproc_assets.dedup.quantise import cosines, integer_threshold
 
@@ -12,6 +13,7 @@ EDGE_SCHEMA = {
     "b": pl.String,
     "cosine": pl.Float64,
     "phash_distance": pl.Int32,
+    "detail_distance": pl.Int32,
     "evidence": pl.List(pl.String),
     "kind": pl.String,
 }
@@ -21,18 +23,20 @@ def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.D
     """Pairs i < j, `evidence` List(String), `dot` Int64|null as edges in `EDGE_SCHEMA`.
 
     - A hash says equal bytes: duplicate, whatever the pictures look like.
-    - At or above the cosine: duplicate within the pHash distance, else variant. A missing pHash
-      confirms nothing. A pHash beyond `variant_distance` without a link: two pictures, no edge.
+    - At or above the cosine: duplicate within the pHash distance where the detail does not
+      differ, else variant, link or no link. A missing pHash confirms nothing, a missing detail
+      denies nothing. A pHash beyond `variant_distance` without a link: two pictures, no edge.
     - Below it, a link joins down to `link_cosine_min`, and where a side was never scored, whose
       tags then still speak for its twin. Further down it is a mismatch.
     """
     alike = (pl.col("dot") >= integer_threshold(config.cosine)).fill_null(False)
     unlike = (pl.col("dot") < integer_threshold(config.link_cosine_min)).fill_null(False)
     near = (pl.col("phash_distance") <= config.phash_distance).fill_null(False)
+    differs = (pl.col("detail_distance") > SAME).fill_null(False)
     apart = (pl.col("phash_distance") > config.variant_distance).fill_null(False)
     same_bytes, linked = _any_of(HASHES), _any_of(LINKS)
     kind = (
-        pl.when(same_bytes | (alike & near))
+        pl.when(same_bytes | (alike & near & ~differs))
         .then(pl.lit("duplicate"))
         .when(alike & (linked | ~apart))
         .then(pl.lit("variant"))
@@ -43,12 +47,15 @@ def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.D
         .otherwise(pl.lit("duplicate"))
     )
     stated = {name: pl.col("evidence").list.contains(name) for name in EVIDENCE}
-    stated |= {"cosine_phash": alike & near, "parent": stated["parent"] & alike}
+    stated |= {"cosine_phash": alike & near & ~differs, "parent": stated["parent"] & alike}
+    stated |= {"detail": differs}
     evidence = pl.concat_list(pl.when(holds).then(pl.lit(name)) for name, holds in stated.items())
     keys = rows["image_key"]
+    measured = pairs.with_columns(phash_distance(pairs, rows))
+    close = measured.select(alike & near & ~same_bytes).to_series()
     return (
-        pairs.with_columns(
-            phash_distance(pairs, rows),
+        measured.with_columns(
+            _detail_distance(pairs, close, rows, config),
             keys.gather(pairs["i"]).alias("a"),
             keys.gather(pairs["j"]).alias("b"),
             _cosine(pairs["dot"]),
@@ -60,13 +67,23 @@ def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.D
     )
 
 
+def _detail_distance(
+    pairs: pl.DataFrame, close: pl.Series, rows: pl.DataFrame, config: DedupConfig
+) -> pl.Series:
+    """Of the `close` pairs, which alone it can part; null for all others."""
+    places = np.flatnonzero(close.to_numpy())
+    i, j = (pairs[end].to_numpy()[places] for end in ("i", "j"))
+    found = detail_distance(rows["detail"], i, j, config.detail)
+    return _nulls(found, len(pairs)).scatter(places, found)
+
+
 def _any_of(names: tuple[str, ...]) -> pl.Expr:
     return pl.any_horizontal(pl.col("evidence").list.contains(name) for name in names)
 
 
 def _cosine(dots: pl.Series) -> pl.Series:
     values = pl.Series("cosine", cosines(dots.fill_null(0).to_numpy()))
-    return values.zip_with(dots.is_not_null(), _nulls(values))
+    return values.zip_with(dots.is_not_null(), _nulls(values, len(values)))
 
 
 def phash_distance(pairs: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
@@ -76,8 +93,8 @@ def phash_distance(pairs: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
     bits = np.bitwise_count(left.fill_null(0).to_numpy() ^ right.fill_null(0).to_numpy())
     known = left.is_not_null() & right.is_not_null()
     distance = pl.Series("phash_distance", bits, pl.Int32)
-    return distance.zip_with(known, _nulls(distance))
+    return distance.zip_with(known, _nulls(distance, len(distance)))
 
 
-def _nulls(like: pl.Series) -> pl.Series:
-    return pl.Series([None], dtype=like.dtype).new_from_index(0, len(like))
+def _nulls(like: pl.Series, length: int) -> pl.Series:
+    return pl.Series(like.name, [None], like.dtype).new_from_index(0, length)

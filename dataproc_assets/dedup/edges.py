@@ -16,9 +16,10 @@ from dataproc_assets.dedup.quantise import integer_threshold, pair_dots
 def find_edges(items: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
     """All edges of `items` (`ITEM_SCHEMA`), one row a pair a < b, sorted, in `EDGE_SCHEMA`.
 
-    `kind` is "duplicate" (equal bytes; or alike in cosine and pHash; or linked and not unlike),
-    "variant" (alike in cosine only) or "link_mismatch" (linked, but unlike). Only duplicates
-    join. "parent" stands as evidence beside a likeness and decides nothing.
+    `kind` is "duplicate" (equal bytes; or alike in cosine, pHash and detail; or linked and not
+    unlike), "variant" (alike, but not in all of them) or "link_mismatch" (linked, but unlike).
+    Only duplicates join. "detail" is the evidence against a pair that the thumbnails alone tell
+    apart; "parent" stands as evidence beside a likeness and decides nothing.
     """
     return _edges(prepare(items).with_columns(group=pl.lit(0)), [(0, 0)], config)
 

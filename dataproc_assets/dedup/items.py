@@ -25,11 +25,14 @@ ITEM_SCHEMA = {
     "post_id": pl.String,
     "page": pl.Int32,
 }
-"""Columns beside `embedding`, an Array of Float16 or Float32, null where never scored.
+"""Columns beside `embedding`, an Array of Float16 or Float32, and `detail`, an Array of UInt8 as
+`planes` reads it; both null where never scored.
 
 `md5` and `sha256` are of the bytes, `record_md5` is the platform's claim, `linked_source` is the
 URL that a record names as its source. A column of nulls only may have any type.
 """
+
+MEASURED = ("embedding", "detail")
 
 
 def prepare(items: pl.DataFrame) -> pl.DataFrame:
@@ -39,7 +42,7 @@ def prepare(items: pl.DataFrame) -> pl.DataFrame:
         ValueError: a column is missing, a key is null or occurs twice, or `source` or `keep`
             is null.
     """
-    missing = [name for name in (*ITEM_SCHEMA, "embedding") if name not in items.columns]
+    missing = [name for name in (*ITEM_SCHEMA, *MEASURED) if name not in items.columns]
     if missing:
         raise ValueError(f"items lack the columns {missing}: select them from the stage's tables")
     for name in ("image_key", "source", "keep"):
@@ -49,7 +52,7 @@ def prepare(items: pl.DataFrame) -> pl.DataFrame:
     if len(repeated):
         raise ValueError(f"items hold {repeated.min()!r} more than once: keys must be unique")
     return (
-        items.select(*(pl.col(name).cast(kind) for name, kind in ITEM_SCHEMA.items()), "embedding")
+        items.select(*(pl.col(name).cast(kind) for name, kind in ITEM_SCHEMA.items()), *MEASURED)
         .sort("image_key")
         .with_row_index("row")
         .with_columns(pl.col("row").cast(pl.Int64))

@@ -4,7 +4,7 @@ import polars as pl
 
 HASHES = ("sha256", "md5")
 LINKS = ("pixiv_link", "source_url")
-EVIDENCE = ("cosine_phash", *HASHES, *LINKS, "parent")
+EVIDENCE = ("cosine_phash", *HASHES, *LINKS, "parent", "detail")
 """In the order in which evidence is listed."""
 
 

@@ -12,7 +12,7 @@ from dataproc_assets.defs.result import (
     table_result,
 )
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import embeddings
+from dataproc_assets.defs.tables import compared
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.transforms.augment import augment
 from dataproc_assets.transforms.dedup_items import dedup_items
@@ -47,7 +47,7 @@ def dedup_intra(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
     inputs = lake.inputs("dedup_intra", source)
     rows = strip_namespace(lake.read("augmented", source), source)
     trust = pl.lit(lake.project.sources[source].trust.image)
-    items = dedup_items(rows.with_columns(source=pl.lit(source)), embeddings(lake, source), trust)
+    items = dedup_items(rows.with_columns(source=pl.lit(source)), compared(lake, source), trust)
     edges = find_edges(items, lake.project.dedup)
     info = lake.write("dedup_intra", source, edges, key=["a", "b"], inputs=inputs)
     context.log.info(f"{source}: {info.rows} edges among {items.height} rows")

@@ -5,7 +5,7 @@ import polars as pl
 from dataproc_assets.safety.flags import NEVER_FLAGS, safety_flags
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets.transforms.dedup_items import current_embeddings, dedup_items
+from dataproc_assets.transforms.dedup_items import current_column, dedup_items
 from dataproc_assets.transforms.namespace import strip_namespace
 
 
@@ -48,16 +48,21 @@ def flags(lake: Lake) -> pl.LazyFrame:
     ).drop("held")
 
 
-def embeddings(lake: Lake, source: str) -> pl.LazyFrame:
-    """`image_key` and `embedding` of a source's images at their present versions."""
-    metric = lake.project.dedup.embedding
-    parts, present = lake.read_parts(metric, source), lake.read("inventory", source)
-    return current_embeddings(parts, present, metric)
+def compared(lake: Lake, source: str) -> pl.LazyFrame:
+    """`image_key`, `embedding` and `detail` of a source's images at their present versions."""
+    config, present = lake.project.dedup, lake.read("inventory", source)
+    metrics = {"embedding": config.embedding, "detail": config.detail.metric}
+    embedding, detail = (
+        current_column(lake.read_parts(metric, source), present, metric, column)
+        for column, metric in metrics.items()
+    )
+    return embedding.join(detail, on="image_key", how="full", coalesce=True)
 
 
 def dedup_everything(lake: Lake) -> pl.DataFrame:
     """The items of the search over all sources."""
     trust = {name: source.trust.image for name, source in lake.project.sources.items()}
-    vectors = pl.concat([embeddings(lake, name) for name in sorted(lake.project.sources)])
+    frames = [compared(lake, name) for name in sorted(lake.project.sources)]
+    measured = pl.concat(frames, how="vertical_relaxed")
     believed = pl.col("source").replace_strict(trust, return_dtype=pl.Float64)
-    return dedup_items(all_rows(lake), vectors, believed)
+    return dedup_items(all_rows(lake), measured, believed)

@@ -24,7 +24,7 @@ SCHEMAS = {
     "edges": pl.Schema(
         {
             "a": _TEXT, "b": _TEXT, "cosine": pl.Float64, "phash_distance": pl.Int32,
-            "evidence": _LIST, "kind": _TEXT,
+            "detail_distance": pl.Int32, "evidence": _LIST, "kind": _TEXT,
         }
     ),
     "members": pl.Schema(

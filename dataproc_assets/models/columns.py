@@ -3,6 +3,7 @@
 import polars as pl
 
 from dataproc_assets.config.metrics import (
+    CHROMA_CELLS,
     LinearTagger,
     MetricConfig,
     OnnxClassifier,
@@ -28,6 +29,11 @@ _PIXELS = {
 }
 
 
+def detail_bytes(side: int) -> int:
+    """Bytes of a thumbnail: its brightness, then two colours at 1/`CHROMA_CELLS` of the side."""
+    return side**2 + 2 * (side // CHROMA_CELLS) ** 2
+
+
 def metric_columns(metric: MetricConfig) -> pl.Schema:
     """Names and types of a metric's columns, each beginning with `{name}_`; no weights are read."""
     columns: dict[str, pl.DataType | type[pl.DataType]]
@@ -39,7 +45,7 @@ def metric_columns(metric: MetricConfig) -> pl.Schema:
     elif isinstance(metric, LinearTagger):
         columns = {"tags": TAGS}
     elif isinstance(metric, Pixels):
-        columns = dict(_PIXELS)
+        columns = {**_PIXELS, "detail": pl.Array(pl.UInt8, detail_bytes(metric.detail_side))}
     else:
         columns = {"text": pl.String, "cosine": pl.Float32}
     return pl.Schema({f"{metric.name}_{column}": dtype for column, dtype in columns.items()})

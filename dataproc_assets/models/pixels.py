@@ -1,4 +1,4 @@
-"""Facts of the file and the picture: size, hashes, perceptual hash, sharpness, colour."""
+"""Facts of the file and the picture: size, hashes, thumbnail, sharpness, colour."""
 
 import numpy as np
 import polars as pl
@@ -6,26 +6,25 @@ from PIL import Image
 from scipy.fft import dctn
 from scipy.ndimage import laplace
 
-from dataproc_assets.config.metrics import Pixels
+from dataproc_assets.config.metrics import CHROMA_CELLS, Pixels
 from dataproc_assets.models.base import DecodedImage
+from dataproc_assets.models.columns import detail_bytes
 
-_FACTS = np.dtype(
-    [
-        ("width", "i4"),
-        ("height", "i4"),
-        ("bytes", "i8"),
-        ("sha256", "U64"),
-        ("md5", "U32"),
-        ("phash", "u8"),
-        ("mean_r", "f4"),
-        ("mean_g", "f4"),
-        ("mean_b", "f4"),
-        ("sharpness", "f4"),
-        ("alpha_share", "f4"),
-        ("frames", "i4"),
-        ("format", "U16"),
-    ]
-)
+_FACTS = [
+    ("width", "i4"),
+    ("height", "i4"),
+    ("bytes", "i8"),
+    ("sha256", "U64"),
+    ("md5", "U32"),
+    ("phash", "u8"),
+    ("mean_r", "f4"),
+    ("mean_g", "f4"),
+    ("mean_b", "f4"),
+    ("sharpness", "f4"),
+    ("alpha_share", "f4"),
+    ("frames", "i4"),
+    ("format", "U16"),
+]
 _PHASH_SIDE, _LOW = 32, 8
 
 
@@ -41,6 +40,18 @@ def phash(image: Image.Image) -> int:
     low = np.asarray(dctn(np.asarray(grey, np.float64), type=2))[:_LOW, :_LOW].ravel()
     bits = low > np.median(low[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def detail(image: Image.Image, side: int) -> np.ndarray:
+    """The picture squashed to a square, uint8: brightness (side, side), then Cb and Cr, smaller.
+
+    The triangle filter weighs every pixel by where it lies, so a picture and its smaller copy
+    differ less than by a box, which takes a pixel wholly or not at all.
+    """
+    square = image.resize((side, side), Image.Resampling.BILINEAR).convert("YCbCr")
+    luma, *colours = square.split()
+    small = [colour.reduce(CHROMA_CELLS) for colour in colours]
+    return np.concatenate([np.asarray(plane).ravel() for plane in (luma, *small)])
 
 
 def sharpness(image: Image.Image, side: int) -> float:
@@ -59,6 +70,8 @@ class PixelFacts:
 
     def __init__(self, config: Pixels) -> None:
         self._config = config
+        size = detail_bytes(config.detail_side)
+        self._facts = np.dtype([*_FACTS, ("detail", "u1", (size,))])
 
     def preprocess(self, image: DecodedImage) -> np.ndarray:
         """One record of facts, dtype structured, shape ()."""
@@ -81,8 +94,9 @@ class PixelFacts:
             round(image.alpha_share, decimals),
             image.frames,
             image.format,
+            detail(image.image, self._config.detail_side),
         )
-        return np.array(facts, _FACTS)
+        return np.array(facts, self._facts)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """The records themselves."""
@@ -91,4 +105,4 @@ class PixelFacts:
 
 def facts_reading(name: str, facts: np.ndarray) -> pl.DataFrame:
     """Records as columns `{name}_{fact}`."""
-    return pl.DataFrame({f"{name}_{fact}": facts[fact] for fact in _FACTS.names or ()})
+    return pl.DataFrame({f"{name}_{fact}": facts[fact] for fact in facts.dtype.names or ()})

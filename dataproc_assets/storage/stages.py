@@ -14,7 +14,7 @@ from dataproc_assets.storage.digest import json_digest
 
 PASS_METRICS = "<pass metrics>"
 LATE_METRICS = "<late metrics>"
-EMBEDDING = "<embedding>"
+COMPARED = "<compared metrics>"
 
 Partition = Literal["source", "recipe", "release"] | None
 
@@ -28,8 +28,8 @@ class Stage:
         group: the asset group.
         by: what it is partitioned by; None for one table over all.
         inputs: the stages it reads; PASS_METRICS and LATE_METRICS stand for the assets of the
-            metrics that run on todo and on representatives, EMBEDDING for that of the metric
-            whose embeddings are compared.
+            metrics that run on todo and on representatives, COMPARED for those of the
+            metrics whose embeddings and thumbnails the search compares.
         reads: the part of the configuration it reads, for one partition.
         kinds: what it is made with, for the asset graph.
         description: what it is, for a person.
@@ -82,7 +82,7 @@ _STAGES = (
         ("inventory", "todo", PASS_METRICS),
         reads.fingerprints,
         POLARS,
-        "All parts of all metrics, one row an image; embeddings stay in the parts.",
+        "All parts of all metrics, one row an image; embeddings and thumbnails stay in the parts.",
     ),
     Stage(
         "merged",
@@ -115,7 +115,7 @@ _STAGES = (
         "dedup_intra",
         "curation",
         "source",
-        ("inventory", "records", "augmented", EMBEDDING),
+        ("inventory", "records", "augmented", COMPARED),
         reads.dedup,
         frozenset({"numpy", "parquet"}),
         "Near-duplicate edges within the source, each with its evidence.",
@@ -124,7 +124,7 @@ _STAGES = (
         "dedup_cross",
         "curation",
         None,
-        ("dedup_intra", "inventory", "records", "augmented", EMBEDDING),
+        ("dedup_intra", "inventory", "records", "augmented", COMPARED),
         reads.dedup,
         frozenset({"numpy", "parquet"}),
         "Edges over all members of all sources; `members` with one `image_id` an image.",
@@ -213,7 +213,7 @@ def stage_inputs(project: Project, stage: str) -> list[str]:
     named = {
         PASS_METRICS: list(project.pass_metrics),
         LATE_METRICS: list(project.late_metrics),
-        EMBEDDING: [project.dedup.embedding],
+        COMPARED: [project.dedup.embedding, project.dedup.detail.metric],
     }
     marks = stages(project)[stage].inputs
     return [name for mark in marks for name in named.get(mark, [mark])]

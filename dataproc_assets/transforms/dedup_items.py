@@ -5,25 +5,31 @@ import polars as pl
 from dataproc_assets.transforms.merge_metrics import done_rows
 
 
-def current_embeddings(parts: pl.LazyFrame, inventory: pl.LazyFrame, metric: str) -> pl.LazyFrame:
-    """`image_key`, `embedding` (unit norm) of the images scored at their present version."""
-    column = f"{metric}_embedding"
-    if column not in parts.collect_schema():
-        return pl.LazyFrame(schema={"image_key": pl.String, "embedding": pl.Null})
+def current_column(
+    parts: pl.LazyFrame, inventory: pl.LazyFrame, metric: str, column: str
+) -> pl.LazyFrame:
+    """`image_key` and `column`, that is `{metric}_{column}`, of the images scored as they are now.
+
+    All of a source that was never scored is no rows, of the type Null.
+    """
+    name = f"{metric}_{column}"
+    if name not in parts.collect_schema():
+        return pl.LazyFrame(schema={"image_key": pl.String, column: pl.Null})
     present = inventory.select("image_key", "version")
     return (
         done_rows(parts)
         .filter(pl.col("status") == "ok")
         .join(present, on=["image_key", "version"])
-        .select("image_key", embedding=column)
+        .select("image_key", pl.col(name).alias(column))
     )
 
 
-def dedup_items(rows: pl.LazyFrame, embeddings: pl.LazyFrame, trust: pl.Expr) -> pl.DataFrame:
+def dedup_items(rows: pl.LazyFrame, measured: pl.LazyFrame, trust: pl.Expr) -> pl.DataFrame:
     """The items of the search, in key order: every known row, scored or not.
 
     Rows dropped before are items too: their links, hashes and likeness still speak for what is
-    kept. `trust` is the trust in the source's pixels, from `source`.
+    kept. `measured` holds `image_key`, `embedding` and `detail`; `trust` is the trust in the
+    source's pixels, from `source`.
     """
     return (
         rows.select(
@@ -46,7 +52,7 @@ def dedup_items(rows: pl.LazyFrame, embeddings: pl.LazyFrame, trust: pl.Expr) ->
             post_id="post_id",
             page="page",
         )
-        .join(embeddings, on="image_key", how="left")
+        .join(measured, on="image_key", how="left")
         .sort("image_key")
         .collect()
     )

@@ -2,6 +2,9 @@
 
 import polars as pl
 
+BULKY = ("_embedding", "_detail")
+"""Columns that end so stay in the parts: the search reads them there, and nothing else does."""
+
 
 def done_rows(parts: pl.LazyFrame) -> pl.LazyFrame:
     """A metric's finished rows, one a (key, version): ok before failed, then by part."""
@@ -16,14 +19,12 @@ def merge_metrics(
     eligible: pl.LazyFrame,
     inventory: pl.LazyFrame,
     parts: dict[str, pl.LazyFrame],
-    *,
-    without: str = "_embedding",
 ) -> pl.LazyFrame:
     """One row for every eligible image: its metrics at its present version.
 
     Returns: `image_key`, `metrics_status` ("ok", "failed", or "missing" where a metric has no
-    row yet), `metrics_error` (the first metric's, by name), and every metric column but those
-    that end in `without`.
+    row yet), `metrics_error` (the first metric's, by name), and every metric column but the
+    `BULKY` ones.
     """
     rows = (
         eligible.filter(pl.col("intake_drop").is_null())
@@ -37,7 +38,7 @@ def merge_metrics(
             "version",
             pl.col("status").alias(f"__status_{metric}"),
             pl.col("error").alias(f"__error_{metric}"),
-            *[name for name in columns if not name.endswith(without)],
+            *[name for name in columns if not name.endswith(BULKY)],
         )
         rows = rows.join(done, on=["image_key", "version"], how="left")
     states = [pl.col(f"__status_{metric}").fill_null("missing") for metric in sorted(parts)]

@@ -10,6 +10,7 @@ PIXELS = Pixels(
     version=1,
     seconds_per_image=0.1,
     sharpness_side=64,
+    detail_side=64,
     decimals=2,
 )
 DECODE = DecodeConfig(

@@ -107,6 +107,11 @@ def test_a_name_is_that_of_its_file(conf, file):
             {"embedding": "tagger"},
             "conf/dedup.yaml: no embedding named 'tagger'; there are clip",
         ),
+        (
+            "dedup",
+            {"detail__metric": "pixel"},
+            "conf/dedup.yaml: no detail named 'pixel' (did you mean 'pixels'?)",
+        ),
     ],
 )
 def test_a_name_that_nothing_has_is_refused(conf, file, changes, expected):

@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from dataproc_assets.config.dedup import DedupConfig
 from dataproc_assets.dedup import ITEM_SCHEMA
+from dataproc_assets.dedup.items import MEASURED
 from dataproc_assets.dedup.quantise import integer_threshold, quantise
+from dataproc_assets.models.columns import detail_bytes
 
 DIMENSIONS = 8
 SOURCES = ("danbooru", "gelbooru", "pixiv")
+DETAIL = {"metric": "pixels", "floor": 5, "noise": 4, "ceiling": 80, "chroma": 40, "reach": 0.03}
+SIDE = 16
 
 
 def make_config(**changes) -> DedupConfig:
@@ -20,6 +24,7 @@ def make_config(**changes) -> DedupConfig:
         "cosine": 0.97,
         "phash_distance": 8,
         "variant_distance": 20,
+        "detail": DETAIL,
         "link_cosine_min": 0.8,
         "order": [{"column": "trust", "direction": "descending"}],
         "block_rows": 64,
@@ -34,12 +39,22 @@ def make_items(*rows: dict) -> pl.DataFrame:
     """One item a dict; what a dict leaves out is null, `keep` is true, the source is the key's."""
     full = []
     for row in rows:
-        defaults = dict.fromkeys([*ITEM_SCHEMA, "embedding"])
+        defaults = dict.fromkeys([*ITEM_SCHEMA, *MEASURED])
         defaults |= {"source": row["image_key"].split("/")[0], "keep": True}
         full.append(defaults | row)
     width = next((len(r["embedding"]) for r in full if r["embedding"] is not None), DIMENSIONS)
     schema = ITEM_SCHEMA | {"embedding": pl.Array(pl.Float32, width)}
+    schema |= {"detail": pl.Array(pl.UInt8, detail_bytes(SIDE))}
     return pl.DataFrame(full, schema=schema)
+
+
+def thumbnail(seed: int, spot: int = 0) -> list[int]:
+    """A detail of side `SIDE`: soft patches, one cell of them `spot` levels brighter."""
+    random = np.random.default_rng(seed)
+    luma = random.integers(40, 200, (SIDE // 4, SIDE // 4)).repeat(4, axis=0).repeat(4, axis=1)
+    luma[6, 9] += spot
+    colours = random.integers(100, 150, 2 * (SIDE // 4) ** 2)
+    return [*luma.ravel().tolist(), *colours.tolist()]
 
 
 def at_cosine(cosine: float) -> list[float]:
@@ -69,6 +84,9 @@ def brute_force(vectors: np.ndarray, cosine: float) -> list[tuple[int, int, int]
     return found
 
 
+THUMBNAILS = [thumbnail(1), thumbnail(1, 4), thumbnail(1, 30), thumbnail(2)]
+
+
 @st.composite
 def crawls(draw: st.DrawFn, most: int = 14) -> pl.DataFrame:
     """A few items of several sources, crowded with likenesses, equal hashes, links and ties."""
@@ -90,6 +108,7 @@ def crawls(draw: st.DrawFn, most: int = 14) -> pl.DataFrame:
                 "keep": draw(st.booleans()) or draw(st.booleans()),
                 "embedding": None if draw(st.integers(0, 4)) == 0 else vector.tolist(),
                 "phash": None if draw(st.integers(0, 5)) == 0 else bits,
+                "detail": draw(st.sampled_from([None, *THUMBNAILS])),
                 "sha256": draw(st.sampled_from([None, None, "s1", "s2"])),
                 "md5": draw(st.sampled_from([None, None, None, "m1", "m2"])),
                 "record_md5": draw(st.sampled_from([None, None, None, "m1", "m3"])),

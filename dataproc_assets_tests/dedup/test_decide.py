@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from dataproc_assets.dedup import EDGE_SCHEMA, find_edges
-from dataproc_assets_tests.dedup.build import at_cosine, make_config, make_items
+from dataproc_assets_tests.dedup.build import at_cosine, make_config, make_items, thumbnail
 
 CONFIG = make_config()
 LINK = {"linked_source": "https://post/1"}
@@ -30,6 +30,17 @@ def decided(first: dict, second: dict) -> list[tuple]:
         ({"phash": APART}, []),
         ({"embedding": at_cosine(0.96)}, []),
         ({"embedding": None}, []),
+        # The detail parts what cosine and pHash would join, unless the bytes are equal.
+        ({"detail": thumbnail(1, 4)}, [(["cosine_phash"], "duplicate")]),
+        ({"detail": thumbnail(1, 30)}, [(["detail"], "variant")]),
+        ({"detail": thumbnail(1, 30), "sha256": "s"}, [(["cosine_phash", "sha256"], "duplicate")]),
+        ({"detail": thumbnail(1, 30)} | LINK, [(["source_url", "detail"], "variant")]),
+        ({"detail": thumbnail(1, 30), "parent_id": "1"}, [(["parent", "detail"], "variant")]),
+        # A link says of less alike pictures what no detail can: nothing there fits cell by cell.
+        (
+            {"detail": thumbnail(2), "embedding": at_cosine(0.9)} | LINK,
+            [(["source_url"], "duplicate")],
+        ),
         # Equal bytes join whatever the pictures say.
         ({"sha256": "s", "embedding": at_cosine(0)}, [(["sha256"], "duplicate")]),
         ({"record_md5": "m", "phash": APART}, [(["md5"], "duplicate")]),
@@ -47,14 +58,16 @@ def decided(first: dict, second: dict) -> list[tuple]:
     ],
 )
 def test_what_a_pair_amounts_to(second: dict, expected: list):
-    assert decided({"sha256": "s", "md5": "m"}, second) == expected
+    assert decided({"sha256": "s", "md5": "m", "detail": thumbnail(1)}, second) == expected
 
 
 def test_figures_of_an_edge():
     items = make_items(
-        {"image_key": "pixiv/1_p0", "embedding": at_cosine(1), "phash": 0b11},
-        {"image_key": "danbooru/1", "embedding": at_cosine(1), "phash": 1 << 63},
+        {"image_key": "pixiv/1_p0", "embedding": at_cosine(1), "phash": 0b11}
+        | {"detail": thumbnail(1, 4)},
+        {"image_key": "danbooru/1", "embedding": at_cosine(1), "phash": 1 << 63}
+        | {"detail": thumbnail(1)},
     )
     assert find_edges(items, CONFIG).rows() == [
-        ("danbooru/1", "pixiv/1_p0", 1.0, 3, ["cosine_phash"], "duplicate")
+        ("danbooru/1", "pixiv/1_p0", 1.0, 3, 80, ["cosine_phash"], "duplicate")
     ]

@@ -1,6 +1,6 @@
 import polars as pl
 
-from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, embeddings, flags
+from dataproc_assets.defs.tables import all_rows, captions, compared, dedup_everything, flags
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets_tests.defs.world import (
@@ -21,22 +21,25 @@ def test_all_rows_have_plain_names_and_their_source(finished: World):
     assert {"title", "clip_score", "keep", "tier"} <= set(rows.columns)
 
 
-def test_embeddings_are_those_of_the_present_version(world: World):
-    rows = embeddings(world.lake, "pixiv").collect()
+def test_what_is_compared_is_that_of_the_present_version(world: World):
+    rows = compared(world.lake, "pixiv").collect()
     assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/101_p0", "pixiv/103_p0"]
     assert rows["embedding"].to_list()[0] == embedding("pixiv/100_p0")
+    assert rows["detail"].null_count() == 0
     changed = pl.when(pl.col("image_key") == "pixiv/101_p0").then(pl.lit("other"))
     inventory = world.lake.read("inventory", "pixiv").collect()
     version = changed.otherwise("version").alias("version")
     world.lake.write("inventory", "pixiv", inventory.with_columns(version))
-    rows = embeddings(world.lake, "pixiv").collect()
+    rows = compared(world.lake, "pixiv").collect()
     assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/103_p0"]
 
 
 def test_a_part_without_its_done_mark_is_not_read(world: World):
     for part in world.lake.parts("clip", "pixiv"):
         world.lake.store.delete(layout.done_path(part))
-    assert embeddings(world.lake, "pixiv").collect().is_empty()
+    rows = compared(world.lake, "pixiv").collect()
+    assert rows["embedding"].null_count() == rows.height == 3
+    assert rows["detail"].null_count() == 0
 
 
 def test_items_are_all_rows_in_key_order_scored_or_not(finished: World):

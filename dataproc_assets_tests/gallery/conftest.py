@@ -140,6 +140,7 @@ EDGES = pl.DataFrame(
               "pixiv/plain5"],
         "cosine": [0.9912, 0.9701, 0.9699, 0.5, 0.98],
         "phash_distance": [2, 17, 5, 30, 20],
+        "detail_distance": [40, None, None, None, None],
         "evidence": [["cosine_phash"], [], ["source_url"], ["pixiv_link"], []],
         "kind": ["duplicate", "variant", "duplicate", "link_mismatch", "variant"],
     }

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from dataproc_assets.models.load import load_model
-from dataproc_assets.models.pixels import phash, sharpness
+from dataproc_assets.models.pixels import detail, phash, sharpness
 from dataproc_assets_tests.models.pictures import decoded, jpeg, metric, scene
 
 
@@ -38,6 +38,29 @@ def test_sharpness_falls_with_blur_and_hardly_changes_with_size():
     assert sharpness(Image.new("RGB", (50, 9), "red"), 256) == 0
 
 
+def test_a_thumbnail_hardly_changes_with_encoding_and_size():
+    picture = scene(3, 640, 480)
+    smaller = picture.resize((431, 323), Image.Resampling.LANCZOS)
+    for copy in (jpeg(picture, 60), smaller):
+        apart = detail(picture, 64).astype(int) - detail(copy, 64)
+        assert np.abs(apart).max() <= 8
+    box = Image.Resampling.BOX
+    by_box = [np.asarray(image.resize((64, 64), box), int) for image in (picture, smaller)]
+    assert np.abs(by_box[0] - by_box[1]).max() > 16
+
+
+def test_a_thumbnail_keeps_what_is_small_and_other_in_colour_alone():
+    plain = Image.new("RGB", (640, 640), (200, 200, 200))
+    dot, red = plain.copy(), plain.copy()
+    dot.paste((0, 0, 0), (300, 300, 312, 312))
+    red.paste((255, 177, 177), (300, 300, 360, 360))
+    first, with_dot, with_red = (detail(image, 64).astype(int) for image in (plain, dot, red))
+    assert first.shape == (64 * 64 + 2 * 16 * 16,)
+    assert np.abs(first - with_dot)[: 64 * 64].max() > 60
+    assert np.abs(first - with_red)[: 64 * 64].max() <= 2
+    assert np.abs(first - with_red)[64 * 64 :].max() > 30
+
+
 def test_facts_are_columns():
     model = load_model(metric("pixels"))
     red = decoded(Image.new("RGB", (30, 20), (250, 10, 0)))
@@ -50,6 +73,7 @@ def test_facts_are_columns():
         "mean_b": 0,
     }
     assert row["pixels_sha256"] == red.sha256
+    assert row["pixels_detail"] == detail(red.image, 64).tolist()
     assert row["pixels_md5"] == red.md5
     assert (row["pixels_format"], row["pixels_frames"], row["pixels_bytes"]) == (
         "PNG",

@@ -61,6 +61,7 @@ def test_the_compared_embedding_is_the_one_that_the_configuration_names():
     for stage in ("dedup_intra", "dedup_cross"):
         assert "siglip" in stage_inputs(project, stage)
         assert "clip" not in stage_inputs(project, stage)
+        assert "pixels" in stage_inputs(project, stage)
 
 
 def test_partitions_are_sorted():

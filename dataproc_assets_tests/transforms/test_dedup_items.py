@@ -1,6 +1,6 @@
 import polars as pl
 
-from dataproc_assets.transforms.dedup_items import current_embeddings, dedup_items
+from dataproc_assets.transforms.dedup_items import current_column, dedup_items
 from dataproc_assets_tests.transforms.frames import rows
 
 INVENTORY = pl.LazyFrame({"image_key": ["x/1", "x/2"], "version": ["v", "w"]})
@@ -30,7 +30,7 @@ def parts(*items) -> pl.LazyFrame:
 
 
 def test_an_embedding_counts_where_it_is_ok_and_of_the_present_bytes():
-    found = current_embeddings(
+    found = current_column(
         parts(
             ("x/1", "v", "ok", [1, 0]),
             ("x/2", "v", "ok", [0, 1]),
@@ -39,16 +39,17 @@ def test_an_embedding_counts_where_it_is_ok_and_of_the_present_bytes():
         ),
         INVENTORY,
         "clip",
+        "embedding",
     )
     assert found.collect().rows() == [("x/1", [1.0, 0.0])]
     assert found.collect_schema()["embedding"] == VECTOR
-    failed = current_embeddings(parts(("x/1", "v", "failed", None)), INVENTORY, "clip")
+    failed = current_column(parts(("x/1", "v", "failed", None)), INVENTORY, "clip", "embedding")
     assert failed.collect().is_empty()
 
 
 def test_a_source_that_was_never_scored_has_no_embeddings():
     none = parts().drop("clip_embedding")
-    assert current_embeddings(none, INVENTORY, "clip").collect().is_empty()
+    assert current_column(none, INVENTORY, "clip", "embedding").collect().is_empty()
 
 
 def test_every_row_is_an_item_scored_or_not_kept_or_not():
@@ -58,13 +59,14 @@ def test_every_row_is_an_item_scored_or_not_kept_or_not():
         **FACTS,
     ).lazy()
     vectors = pl.LazyFrame(
-        {"image_key": ["x/1"], "embedding": [[1, 0]]},
-        schema={"image_key": pl.String, "embedding": VECTOR},
+        {"image_key": ["x/1"], "embedding": [[1, 0]], "detail": [[9]]},
+        schema={"image_key": pl.String, "embedding": VECTOR, "detail": pl.Array(pl.UInt8, 1)},
     )
     items = dedup_items(known, vectors, pl.lit(0.5))
     assert items["image_key"].to_list() == ["x/1", "x/2"]
     assert items["keep"].to_list() == [True, False]
     assert items["embedding"].to_list() == [[1.0, 0.0], None]
+    assert items["detail"].to_list() == [[9], None]
     assert items["md5"].to_list() == [None, "m2"]
     assert items["record_md5"].to_list() == [None, "r2"]
     assert items["linked_pixiv_id"].to_list() == ["5", None]

@@ -49,10 +49,9 @@ def merged(**parts) -> list[tuple]:
     return merge_metrics(ELIGIBLE, INVENTORY, parts).collect().rows()
 
 
-def test_metrics_stand_side_by_side_without_embeddings():
-    rows = merge_metrics(
-        ELIGIBLE, INVENTORY, {"pixels": pixels(("x/1", "ok", 9)), "clip": clip(*ALL)}
-    ).collect()
+def test_metrics_stand_side_by_side_without_embeddings_and_thumbnails():
+    detailed = pixels(("x/1", "ok", 9)).with_columns(pixels_detail=pl.lit(b""))
+    rows = merge_metrics(ELIGIBLE, INVENTORY, {"pixels": detailed, "clip": clip(*ALL)}).collect()
     names = ["image_key", "metrics_status", "metrics_error", "clip_score", "pixels_width"]
     assert rows.columns == names
     assert rows.rows() == [
