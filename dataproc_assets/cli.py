@@ -9,6 +9,7 @@ import click
 from dataproc_assets.config.project import load_project
 from dataproc_assets.config.yaml import ConfigError
 from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.version import __version__
 
 
@@ -82,12 +83,15 @@ def report(truth: Path | None) -> None:
 
 
 def main() -> None:
-    """The entry point: errors of the configuration are one message, not a traceback."""
+    """The entry point: what a person can mend is one message, not a traceback."""
     try:
         cli()
     except ConfigError as error:
         click.echo(f"the configuration is wrong:\n{error}", err=True)
         sys.exit(2)
+    except (ConnectionError, ChangedFileError, FileNotFoundError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
 
 
 def _lake() -> Lake:
