@@ -1,8 +1,9 @@
 """The metric pass against its floor: decoding alone and the models alone, on the same images.
 
-`python benchmarks/metric_pass.py --images 256`. The three take turns in one process. On a CPU
-the pass should take no longer than both floors together; with spare cores, or on a GPU, the
-models should take most of it. Metrics whose weights are not there are left out, and named.
+`OMP_WAIT_POLICY=PASSIVE python benchmarks/metric_pass.py --images 256`, as the runner's workers
+wait. The three take turns in one process. On a CPU the pass should take no longer than both
+floors together; with spare cores, or on a GPU, the models should take most of it. Metrics whose
+weights are not there are left out, and named.
 """
 
 import argparse
