@@ -29,20 +29,18 @@ def print_report(lake: Lake, truth: Path | None = None) -> None:
 
 
 def _funnel_table(lake: Lake) -> Table:
-    """Sources as rows, stages as columns: `kept / rows`."""
+    """Stages as rows, sources as columns: `kept / rows`."""
     counts = funnel(lake)
-    stages = counts["stage"].unique(maintain_order=True).to_list()
-    table = Table(title="rows kept of rows in, by stage", title_justify="left")
-    table.add_column("source")
-    for stage in stages:
-        table.add_column(stage, justify="right")
-    cells = {(r["source"], r["stage"]): (r["kept"], r["rows"]) for r in counts.to_dicts()}
-    for source in sorted(lake.project.sources):
-        found = [cells.get((source, stage)) for stage in stages]
-        table.add_row(source, *(f"{c[0]} / {c[1]}" if c else "–" for c in found))
-    sums = counts.group_by("stage", maintain_order=True).agg(pl.col("kept", "rows").sum())
-    totals = [f"{kept} / {rows}" for _, kept, rows in sums.iter_rows()]
-    table.add_row("all", *totals, style="bold")
+    sources = sorted(lake.project.sources)
+    table = Table(title="rows kept of rows in", title_justify="left")
+    table.add_column("stage")
+    for name in [*sources, "all"]:
+        table.add_column(name, justify="right")
+    for (stage,), rows in counts.group_by("stage", maintain_order=True):
+        found = {row["source"]: row for row in rows.to_dicts()}
+        total = {"kept": rows["kept"].sum(), "rows": rows["rows"].sum()}
+        cells = [found.get(source) for source in sources] + [total]
+        table.add_row(str(stage), *(f"{c['kept']} / {c['rows']}" if c else "–" for c in cells))
     return table
 
 

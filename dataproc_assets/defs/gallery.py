@@ -28,7 +28,7 @@ def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResu
     inputs, limits = lake.inputs("gallery", None), lake.project.profile.decode
 
     def read_picture(uri: str, offset: int | None, length: int | None) -> DecodedImage:
-        return decode(read_address(uri, offset, length), limits)
+        return decode(read_address(uri, offset, length, limits.max_bytes), limits)
 
     done = build_gallery(lake.store, gallery_tables(lake), read_picture, lake.project.gallery)
     pages = pl.DataFrame({"path": [done.path], "digest": [done.digest]})

@@ -42,9 +42,10 @@ def flags(lake: Lake) -> pl.LazyFrame:
     held = read_ledger(lake.store, "quarantine").lazy().select("image_key").unique()
     components = found.join(held, on="image_key").select("component", held=True).unique()
     known = found.join(components, on="component", how="left")
-    never = pl.concat_list(pl.lit(NEVER_FLAGS[0]), "flags").list.unique(maintain_order=True)
+    judged = pl.col("flags").list.set_intersection(list(NEVER_FLAGS)).list.len() > 0
+    never = pl.concat_list(pl.lit(NEVER_FLAGS[0]), "flags")
     return known.with_columns(
-        flags=pl.when(pl.col("held").is_not_null()).then(never).otherwise("flags")
+        flags=pl.when(pl.col("held").is_not_null() & ~judged).then(never).otherwise("flags")
     ).drop("held")
 
 
