@@ -37,21 +37,20 @@ def run(source: str | None, until: str | None) -> None:
 
     from dataproc_assets.definitions import build
     from dataproc_assets.run import RunFailed, flow, run_stale, terminal
+    from dataproc_assets.turn import TurnTaken, end_dead_runs, turn
 
     _one_of("--source", source, sorted(lake.project.sources))
     _one_of("--until", until, flow(lake))
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        try:
+    definitions = build(lake.project, terminal(click.echo))
+    try:
+        with turn(home), dg.DagsterInstance.from_config(str(home)) as instance:
+            if dead := end_dead_runs(instance):
+                click.echo(f"{dead} earlier run was killed: going on from there")
             steps = run_stale(
-                build(lake.project, terminal(click.echo)),
-                lake,
-                instance,
-                source=source,
-                until=until,
-                say=click.echo,
+                definitions, lake, instance, source=source, until=until, say=click.echo
             )
-        except RunFailed as error:
-            raise click.ClickException(str(error)) from None
+    except (RunFailed, TurnTaken) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"done in {steps} runs" if steps else "nothing to do: everything is up to date")
 
 

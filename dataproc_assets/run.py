@@ -10,6 +10,7 @@ from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import Partition, partitions, stage_inputs
 from dataproc_assets.storage.units import read_units, unit_rows
+from dataproc_assets.turn import tags
 
 Say = Callable[[str], None]
 
@@ -85,7 +86,7 @@ def run_stale(
             partition_key=step.partition,
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},
-            tags={"dataproc/command": "run"},
+            tags=tags(),
         )
         if not result.success:
             raise RunFailed(f"{step}: {_cause(result)}\nlook at run {result.run_id} in `make ui`")
