@@ -110,8 +110,9 @@ def canonical(tables: GalleryTables) -> GalleryTables:
 
 
 def input_digests(tables: GalleryTables) -> dict[str, str]:
-    """The digest of each table, by its name."""
+    """The digest of each table, by its name; where the pictures lie is no part of the content."""
     values = {item.name: getattr(tables, item.name) for item in fields(tables)}
+    values.pop("addresses")
     recipes = values.pop("sanitized")
     values |= {f"sanitized/{recipe}": frame for recipe, frame in recipes.items()}
     return {
