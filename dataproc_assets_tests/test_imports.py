@@ -28,7 +28,7 @@ BELOW = {
 }
 # who alone may import a library, so that a code location loads fast and pure parts stay pure
 ONLY = {
-    "dagster": {"defs", "definitions", "run", "cli"},
+    "dagster": {"defs", "definitions", "run", "turn", "cli"},
     "torch": {"models", "jobs"},
     "onnxruntime": {"models", "jobs"},
     "open_clip": {"models", "jobs"},
