@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from dataproc_assets.config.base import StrictModel
-from dataproc_assets.config.metrics import VaeConfig, fingerprint
+from dataproc_assets.config.fingerprint import fingerprint
 from dataproc_assets.config.passes import DECODE_VERSION
 from dataproc_assets.config.runners import DecodeConfig, ReadConfig
+from dataproc_assets.config.vaes import VaeConfig
 
 ENCODE_VERSION = 1  # raise it when a change of the job's code changes latents
 

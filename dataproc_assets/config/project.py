@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from dataproc_assets.config.curation import CurationConfig
 from dataproc_assets.config.dedup import DedupConfig
 from dataproc_assets.config.gallery import GalleryConfig
-from dataproc_assets.config.metrics import MetricConfig, VaeConfig
+from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.profiles import ProfileConfig
 from dataproc_assets.config.recipes import RecipeConfig
 from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.config.safety import SafetyConfig
 from dataproc_assets.config.sources import SourceConfig
+from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.config.yaml import ConfigError, read_yaml
 
 CONF = Path(__file__).parent.parent / "conf"

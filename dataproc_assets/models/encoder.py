@@ -7,7 +7,7 @@ import open_clip
 import torch
 from safetensors.torch import load
 
-from dataproc_assets.config.metrics import Encoder
+from dataproc_assets.config.encoders import Encoder
 from dataproc_assets.models.base import DecodedImage, in_fixed_batches
 from dataproc_assets.models.images import to_input
 from dataproc_assets.models.weights import read_verified

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load
 
-from dataproc_assets.config.metrics import File, LinearTagger, OpenClip, RetrievalCaptioner
+from dataproc_assets.config.metrics import LinearTagger, OpenClip, RetrievalCaptioner
+from dataproc_assets.config.weights import File
 from dataproc_assets.models.columns import TAGS
 from dataproc_assets.models.weights import WeightsError, read_verified
 

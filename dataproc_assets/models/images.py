@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from dataproc_assets.config.metrics import ImageInput
+from dataproc_assets.config.encoders import ImageInput
 
 _RESAMPLE = {
     "bilinear": Image.Resampling.BILINEAR,

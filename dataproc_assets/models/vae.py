@@ -6,7 +6,7 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load
 
-from dataproc_assets.config.metrics import VaeConfig
+from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.models.weights import WeightsError, read_verified
 
 

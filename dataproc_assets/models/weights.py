@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from dataproc_assets.config.metrics import File
+from dataproc_assets.config.weights import File
 
 # A pickle runs code while it is loaded, so no format that may hold one is read.
 READABLE = {".safetensors", ".onnx", ".json", ".txt", ".tsv"}

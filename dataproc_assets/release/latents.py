@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
-from dataproc_assets.config.metrics import VaeConfig
 from dataproc_assets.config.releases import LatentsConfig, ReleaseConfig
 from dataproc_assets.config.runners import DecodeConfig
+from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.release.build import Build, Published, publish_once
 from dataproc_assets.release.encoded import KEY, LatentReader, bucketed, latent_array, latent_index
 from dataproc_assets.release.manifest import Manifest, read_manifest

@@ -4,7 +4,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from dataproc_assets.config.metrics import File, fingerprint
+from dataproc_assets.config.fingerprint import fingerprint
+from dataproc_assets.config.weights import File
 from dataproc_assets_tests.models.pictures import METRIC, metric, vae
 
 

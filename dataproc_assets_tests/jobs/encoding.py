@@ -10,7 +10,8 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
-from dataproc_assets.config.metrics import File, VaeConfig
+from dataproc_assets.config.vaes import VaeConfig
+from dataproc_assets.config.weights import File
 from dataproc_assets.jobs.encode_latents import main
 from dataproc_assets.models.weights import locate
 from dataproc_assets.runners import Job

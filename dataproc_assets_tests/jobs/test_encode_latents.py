@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from dataproc_assets.config.latents import latent_fingerprint
-from dataproc_assets.config.metrics import File
+from dataproc_assets.config.weights import File
 from dataproc_assets.jobs.cut import cut, psnr, to_pixels, to_signed
 from dataproc_assets.jobs.latent_rows import LATENT_SCHEMA, is_drawn
 from dataproc_assets.jobs.read import StorageOutageError

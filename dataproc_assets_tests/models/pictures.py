@@ -9,7 +9,8 @@ import yaml
 from PIL import Image, ImageDraw
 from pydantic import TypeAdapter
 
-from dataproc_assets.config.metrics import MetricConfig, VaeConfig
+from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.models.base import DecodedImage
 
 METRIC: TypeAdapter[MetricConfig] = TypeAdapter(MetricConfig)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataproc_assets.config.metrics import ImageInput
+from dataproc_assets.config.encoders import ImageInput
 from dataproc_assets.models.images import to_input
 
 ORANGE = Image.new("RGB", (50, 30), (255, 128, 0))

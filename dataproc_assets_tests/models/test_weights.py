@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 
-from dataproc_assets.config.metrics import File
+from dataproc_assets.config.weights import File
 from dataproc_assets.models.load import load_model
 from dataproc_assets.models.weights import WeightsError, locate, read_verified
 from dataproc_assets_tests.models.pictures import METRIC, metric

@@ -12,8 +12,8 @@ import webdataset
 from PIL import Image
 
 from dataproc_assets.config.latents import latent_fingerprint
-from dataproc_assets.config.metrics import VaeConfig
 from dataproc_assets.config.project import CONF
+from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.config.yaml import read_yaml
 from dataproc_assets.jobs.cut import cut, psnr, to_pixels
 from dataproc_assets.jobs.parts import write_part
