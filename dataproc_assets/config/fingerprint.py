@@ -2,31 +2,22 @@
 
 import hashlib
 import json
-from typing import Any
 
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.vaes import VaeConfig
-from dataproc_assets.config.weights import File
-
-
-def _without_places(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == File.model_fields.keys():
-            return value["sha256"]
-        return {key: _without_places(inner) for key, inner in value.items()}
-    return value
+from dataproc_assets.config.weights import pins
 
 
 def fingerprint(config: MetricConfig | VaeConfig) -> str:
     """16 hex digits that change when, and only when, the values of a metric can.
 
-    Digests of weights and vocabularies, preprocessing, rounding, what is written down (floors)
-    and the version of the code take part. Names, places, times, `on` and a VAE's `scaling`
-    (latents are stored unscaled) do not. `batch_size` does not either: on a CPU it has no
-    effect, and on a GPU it can change last bits as the kind of GPU does, which must not make
-    every image be scored again.
+    Digests of weights and vocabularies (address and commit where there is no digest),
+    preprocessing, rounding, what is written down (floors) and the version of the code take part.
+    Names, places, times, `on` and a VAE's `scaling` (latents are stored unscaled) do not.
+    `batch_size` does not either: on a CPU it has no effect, and on a GPU it can change last bits
+    as the kind of GPU does, which must not make every image be scored again.
     """
     without = {"name", "on", "batch_size", "seconds_per_image", "scaling"}
     values = config.model_dump(mode="json", exclude=without)
-    text = json.dumps(_without_places(values), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(pins(values), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from dataproc_assets.config.weights import PLACE, File, Folder
+
 T = TypeVar("T")
 Location = tuple[str | int, ...]
 BOOL = "tag:yaml.org,2002:bool"
@@ -51,7 +53,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def read_yaml(path: Path, model: Any) -> Any:
-    """The file's content as the pydantic model or union `model`.
+    """The file's content as the pydantic model or union `model`; its files know their place.
 
     Raises ConfigError for a missing file, bad YAML, an unknown key, a wrong type or a value
     outside its range.
@@ -69,7 +71,7 @@ def read_yaml(path: Path, model: Any) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{name}: not readable as YAML: {error}") from None
     try:
-        return TypeAdapter(model).validate_python(value)
+        return _with_places(TypeAdapter(model).validate_python(value), node, name)
     except ValidationError as error:
         # a misspelt key is a missing one too: what is misspelt is said first
         faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
@@ -77,6 +79,29 @@ def read_yaml(path: Path, model: Any) -> Any:
             f"{name}:{_line(node, detail['loc'])}: {_say(detail, model, node)}" for detail in faults
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _with_places(value: Any, node: yaml.Node | None, name: str, location: Location = ()) -> Any:
+    """A validated value in which every file of a model says where in the YAML it stands."""
+    if isinstance(value, File | Folder):
+        if PLACE in value.model_fields_set:
+            known = ", ".join(sorted(type(value).model_fields.keys() - {PLACE}))
+            line = _line(node, (*location, PLACE))
+            raise ConfigError(f"{name}:{line}: unknown key '{PLACE}' (known here: {known})")
+        return value.model_copy(update={PLACE: f"{name}:{_line(node, location)}"})
+    if isinstance(value, BaseModel):
+        inner = {field: getattr(value, field) for field in type(value).model_fields}
+    elif isinstance(value, dict | list):
+        inner = dict(value.items() if isinstance(value, dict) else enumerate(value))
+    else:
+        return value
+    placed = {key: _with_places(item, node, name, (*location, key)) for key, item in inner.items()}
+    changed = {key: item for key, item in placed.items() if item is not inner[key]}
+    if not changed:
+        return value
+    if isinstance(value, BaseModel):
+        return value.model_copy(update=changed)
+    return placed if isinstance(value, dict) else list(placed.values())
 
 
 def _short(path: Path) -> str:
@@ -152,7 +177,7 @@ def _fields(model: Any, location: Location) -> set[str]:
                 else None
             )
         ] or models
-    return {name for m in models for name in m.model_fields}
+    return {name for m in models for name in m.model_fields} - {PLACE}
 
 
 def _tagged(model: type[BaseModel], part: str | int) -> bool:

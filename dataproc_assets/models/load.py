@@ -37,7 +37,7 @@ def _encoder(
     from dataproc_assets.models.torch_threads import use_threads
 
     use_threads(threads)
-    key = f"{metric.encoder.model_dump_json()} {device} {metric.batch_size}"
+    key = f"{metric.encoder.key()} {device} {metric.batch_size}"
     if key not in _encoders:
         _encoders[key] = ClipEncoder(metric.encoder, where, device, metric.batch_size)
     return _encoders[key]
