@@ -66,6 +66,7 @@ class MetricPass:
             outage.see(image.status, image.request.uri, image.error)
             if image.request.is_last:
                 self.progress.parts += run.write(self.store, self.config)
+                self.progress.errors += run.errors
                 self.progress.write()
                 run = None
         self.progress.write()

@@ -17,6 +17,7 @@ from dataproc_assets.storage.parquet import to_parquet
 ROW_SCHEMA = pl.Schema(
     {"image_key": pl.String, "version": pl.String, "status": pl.String, "error": pl.String}
 )
+NOT_FINITE = "not_finite: the model gave NaN or an infinite number"
 
 
 @dataclass
@@ -37,11 +38,20 @@ class PartRows:
         self._values.append(values.insert_column(0, pl.Series("image_key", keys)))
 
     def frame(self) -> pl.DataFrame:
-        """All rows sorted by image_key; the metric's columns are null where it is not ok."""
+        """All rows sorted by image_key; the metric's columns are null where it is not ok.
+
+        A row that was ok until the model gave no value for it has failed: the same picture gives
+        the same again.
+        """
         empty = pl.DataFrame(schema={"image_key": pl.String, **self.columns})
         values = pl.concat([empty, *self._values])
         rows = pl.DataFrame(self.rows, schema=ROW_SCHEMA, orient="row").sort("image_key")
-        return rows.join(values, on="image_key", how="left", validate="1:1", maintain_order="left")
+        rows = rows.join(values, on="image_key", how="left", validate="1:1", maintain_order="left")
+        nothing = (pl.col("status") == "ok") & pl.all_horizontal(pl.col(*self.columns).is_null())
+        return rows.with_columns(
+            status=pl.when(nothing).then(pl.lit("failed")).otherwise("status"),
+            error=pl.when(nothing).then(pl.lit(NOT_FINITE)).otherwise("error"),
+        )
 
 
 def is_done(store: ObjectStore, part: str) -> bool:

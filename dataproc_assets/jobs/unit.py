@@ -1,10 +1,12 @@
 """One unit on its way through the models: batches in, one part a metric out."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+
+import polars as pl
 
 from dataproc_assets.config.passes import PassConfig, part_fingerprint
-from dataproc_assets.jobs.parts import PartRows, write_part
+from dataproc_assets.jobs.parts import NOT_FINITE, PartRows, write_part
 from dataproc_assets.jobs.prepare import Prepared
 from dataproc_assets.models.base import Model
 from dataproc_assets.models.load import Pass
@@ -24,6 +26,7 @@ class UnitRun:
 
     def __init__(self, unit: str, models: dict[str, Model]) -> None:
         self.unit = unit
+        self.errors: Counter[str] = Counter()
         self._models = models
         self._parts: dict[str, PartRows] = {}
         self._waiting: dict[Pass, list[Prepared]] = defaultdict(list)
@@ -42,10 +45,15 @@ class UnitRun:
                 self._run(models)
 
     def write(self, store: ObjectStore, config: PassConfig) -> int:
-        """Run what waits and write the parts; how many there are."""
+        """Run what waits and write the parts; how many there are.
+
+        `errors` counts then, by kind, the rows for which a model gave no value.
+        """
         for models in self._waiting:
             self._run(models)
         for metric, rows in self._parts.items():
+            frame = rows.frame()
+            self.errors["not_finite"] += frame.filter(pl.col("error") == NOT_FINITE).height
             about: dict[str, object] = {
                 "metric": metric,
                 "unit": self.unit,
@@ -53,7 +61,7 @@ class UnitRun:
                 "device": config.device,
                 "seconds": self._seconds,
             }
-            write_part(store, unit_part(config, metric, self.unit), rows.frame(), about)
+            write_part(store, unit_part(config, metric, self.unit), frame, about)
         return len(self._parts)
 
     def _part(self, metric: str) -> PartRows:

@@ -42,6 +42,10 @@ class Backbone(Protocol):
         ...
 
 
+Reading = Callable[[np.ndarray], pl.DataFrame]
+"""A metric's columns from its backbone's outputs, one row an output."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A metric ready to run. `columns` names and types what `forward` returns, in order."""
@@ -49,7 +53,7 @@ class Model:
     name: str
     backbone: Backbone
     columns: pl.Schema
-    read: Callable[[np.ndarray], pl.DataFrame]
+    read: Reading
     batch_size: int
 
     def preprocess(self, image: DecodedImage) -> np.ndarray:
@@ -63,10 +67,27 @@ class Model:
         return self.tabulate(self.backbone.run(np.stack(inputs)))
 
     def tabulate(self, outputs: np.ndarray) -> pl.DataFrame:
-        """The metric's columns from its backbone's outputs, one row an output."""
-        return self.read(outputs).select(
+        """The metric's columns from its backbone's outputs, one row an output.
+
+        A row with an output, or a value, that is NaN or infinite has no value at all: each of its
+        columns is null, which no sound row is.
+        """
+        values = self.read(outputs).select(
             pl.col(name).cast(dtype) for name, dtype in self.columns.items()
         )
+        sound = pl.Series(_finite_rows(outputs))
+        floats = [name for name, dtype in self.columns.items() if dtype == pl.Float32]
+        for name in floats:
+            sound &= values[name].is_finite().fill_null(True)
+        if sound.all():
+            return values
+        return values.select(pl.when(sound).then(pl.col(name)).alias(name) for name in self.columns)
+
+
+def _finite_rows(outputs: np.ndarray) -> np.ndarray:
+    if outputs.dtype.kind != "f":
+        return np.ones(len(outputs), bool)
+    return np.array([np.isfinite(row).all() for row in outputs], bool)
 
 
 def in_fixed_batches(
