@@ -2,17 +2,33 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dataproc_assets.config.base import Name, StrictModel
 from dataproc_assets.config.encoders import Encoder, ImageInput
+from dataproc_assets.config.heads import Head
 from dataproc_assets.config.weights import File
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Category = Literal["general", "character", "copyright", "artist", "meta"]
+ModelArgs = dict[str, bool | int | float | str | list[int] | list[float]]
+Library = Literal["pytorch", "onnx", "pillow"]
 
 
 CHROMA_CELLS = 4
 """Cells of a thumbnail's brightness along one cell of its colours."""
+
+# What this package says to timm itself; the others could fetch or unpickle other weights.
+_OWN_ARGS = {
+    "checkpoint_path",
+    "cache_dir",
+    "features_only",
+    "in_chans",
+    "num_classes",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+}
 
 
 class _Metric(StrictModel):
@@ -22,39 +38,126 @@ class _Metric(StrictModel):
     version: int = Field(ge=1)  # of this metric's code: raise it when the code changes the values
     seconds_per_image: float = Field(gt=0)
 
+    @property
+    def library(self) -> Library:
+        """What it runs on."""
+        return "pytorch"
+
+    @property
+    def class_columns(self) -> list[str]:
+        """The columns of a classifier's classes, which the rules of safety may name."""
+        return []
+
+    @property
+    def text_column(self) -> str | None:
+        """The column of a captioner's text."""
+        return None
+
+
+class _Timm(_Metric):
+    """`model` is a name of timm's, `model_args` what it is built with (`img_size: 448`)."""
+
+    model_args: ModelArgs = Field({})
+
+    @model_validator(mode="after")
+    def _builds_only(self) -> "_Timm":
+        if own := sorted(_OWN_ARGS & self.model_args.keys()):
+            raise ValueError(f"model_args cannot say {', '.join(own)}; the package does")
+        return self
+
 
 class OpenClip(_Metric):
-    """`{name}_embedding` (unit norm) and one `{name}_{head}` a linear head on it."""
+    """`{name}_embedding` (unit norm) and one `{name}_{head}` a score head on it."""
 
     kind: Literal["open_clip"]
     encoder: Encoder
     dimensions: int = Field(gt=0)
-    heads: dict[Name, File]
+    heads: dict[Name, Head]
     decimals: int = Field(ge=0)
 
 
-class OnnxClassifier(_Metric):
+class _Classifier(_Metric):
+    classes: list[Name] = Field(min_length=1)  # in the order of the model's outputs
+    decimals: int = Field(ge=0)
+
+    @property
+    def class_columns(self) -> list[str]:
+        return [f"{self.name}_{one}" for one in self.classes]
+
+
+class OnnxClassifier(_Classifier):
     """`{name}_{class}`: the probabilities of an ONNX classifier, in the order of its outputs."""
 
     kind: Literal["onnx_classifier"]
     weights: File
     input: ImageInput
-    classes: list[Name] = Field(min_length=1)
+    output: Literal["probabilities", "logits"] = "probabilities"  # logits go through softmax
+
+    @property
+    def library(self) -> Library:
+        """onnxruntime."""
+        return "onnx"
+
+
+class TimmClassifier(_Classifier, _Timm):
+    """`{name}_{class}`: the probabilities of a timm classifier, in the order of its outputs."""
+
+    kind: Literal["timm_classifier"]
+    model: str
+    weights: File
+    input: ImageInput
+    output: Literal["softmax", "sigmoid"]  # classes that exclude each other, or do not
+
+
+class Tagger(_Timm):
+    """`{name}_tags` and `{name}_rating_{rating}` by a network with one output a tag.
+
+    `selected_tags` is a CSV as WD taggers ship it, a row an output. `floors` gives the least p
+    of a category that is written down, null for a category that is left out; curation may ask
+    for more. `ratings` are the names of category 9, or none to leave the ratings out.
+    """
+
+    kind: Literal["tagger"]
+    backend: Literal["timm", "onnx"]
+    model: str | None = None
+    weights: File
+    selected_tags: File
+    input: ImageInput
+    output: Literal["logits", "probabilities"]  # of the model; logits go through a sigmoid
+    floors: dict[Category, Share | None] = Field(min_length=1)
+    ratings: list[Name] = Field([])
     decimals: int = Field(ge=0)
+
+    @property
+    def library(self) -> Library:
+        """What the backend is of."""
+        return "onnx" if self.backend == "onnx" else "pytorch"
+
+    @model_validator(mode="after")
+    def _backend_has_its_own(self) -> "Tagger":
+        if self.backend == "timm" and self.model is None:
+            raise ValueError("backend timm needs `model`, the name of timm's architecture")
+        if self.backend == "timm" and self.output != "logits":
+            raise ValueError("backend timm gives logits: write `output: logits`")
+        if self.backend == "onnx" and (self.model is not None or self.model_args):
+            raise ValueError("backend onnx takes no `model` and no `model_args`: the file is both")
+        if len(set(self.ratings)) < len(self.ratings):
+            raise ValueError("ratings names one twice")
+        return self
 
 
 class LinearTagger(_Metric):
     """`{name}_tags`: tags by linear heads on an embedding.
 
-    `floors` is the least p of a category that is written down. What a training set keeps is
-    decided later, by curation, and may be stricter without a second pass.
+    `floors` is the least p of a category that is written down, null for none of it. What a
+    training set keeps is decided later, by curation, and may be stricter without a second pass.
     """
 
     kind: Literal["linear_tagger"]
     encoder: Encoder
     heads: File
     vocabulary: File  # lines of `tag<TAB>category`, in the order of the heads
-    floors: dict[Name, Share]
+    floors: dict[Name, Share | None]
     decimals: int = Field(ge=0)
 
 
@@ -66,19 +169,37 @@ class Pixels(_Metric):
     detail_side: int = Field(ge=16, le=256, multiple_of=8)  # of the thumbnail's brightness
     decimals: int = Field(ge=0)
 
+    @property
+    def library(self) -> Library:
+        """Pillow: there is no network."""
+        return "pillow"
 
-class RetrievalCaptioner(_Metric):
+
+class _Captioner(_Metric):
+    encoder: Encoder
+    decimals: int = Field(ge=0)
+
+    @property
+    def text_column(self) -> str:
+        return f"{self.name}_text"
+
+
+class RetrievalCaptioner(_Captioner):
     """`{name}_text`: the nearest caption of a bank; null below `min_cosine`."""
 
     kind: Literal["retrieval_captioner"]
-    encoder: Encoder
     bank: File
     captions: File
     min_cosine: float = Field(ge=-1, le=1)
-    decimals: int = Field(ge=0)
 
 
 MetricConfig = Annotated[
-    OpenClip | OnnxClassifier | LinearTagger | Pixels | RetrievalCaptioner,
+    OpenClip
+    | OnnxClassifier
+    | TimmClassifier
+    | Tagger
+    | LinearTagger
+    | Pixels
+    | RetrievalCaptioner,
     Field(discriminator="kind"),
 ]

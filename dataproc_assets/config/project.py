@@ -123,8 +123,7 @@ def _check_names(project: Project) -> None:
 
 def _classes(project: Project) -> list[str]:
     """The columns of the classifiers that every image is put to."""
-    metrics = project.pass_metrics.values()
-    return [f"{m.name}_{c}" for m in metrics if m.kind == "onnx_classifier" for c in m.classes]
+    return [column for m in project.pass_metrics.values() for column in m.class_columns]
 
 
 def _of_kind(project: Project, kind: str) -> list[str]:

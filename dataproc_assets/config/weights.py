@@ -10,6 +10,7 @@ from dataproc_assets.config.base import StrictModel
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PLACE = "place"
+_NO_VALUE = {"any_encoder"}  # what is allowed, not what is computed
 CONFIG_NAME, WEIGHTS_NAME = "config.json", "diffusion_pytorch_model.safetensors"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FORMS = {  # of a file; a folder has one part less
@@ -134,7 +135,7 @@ def pins(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     own = File.model_fields.keys() if File.model_fields.keys() <= value.keys() else ()
-    rest = {key: pins(inner) for key, inner in value.items() if key not in own}
+    rest = {key: pins(inner) for key, inner in value.items() if key not in {*own, *_NO_VALUE}}
     if not own:
         return rest
     pin = value["sha256"] or {"uri": value["uri"], "revision": value["revision"]}

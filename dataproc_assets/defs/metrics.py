@@ -18,13 +18,6 @@ from dataproc_assets.transforms.merge_metrics import merge_metrics
 from dataproc_assets.transforms.pending import pending
 
 LATE = "representatives"  # the folder of the parts that are of all sources
-KINDS = {
-    "open_clip": "pytorch",
-    "linear_tagger": "pytorch",
-    "retrieval_captioner": "pytorch",
-    "onnx_classifier": "onnx",
-    "pixels": "pillow",
-}
 
 
 def metric_pass(lake: Lake) -> dg.AssetsDefinition:
@@ -65,7 +58,7 @@ def _spec(lake: Lake, metric: MetricConfig) -> dg.AssetSpec:
         deps=["todo"],
         group_name="metrics",
         code_version=lake.fingerprint(metric.name),
-        kinds={KINDS[metric.kind], "parquet"},
+        kinds={metric.library, "parquet"},
         description=f"{(type(metric).__doc__ or '').strip()} In parts, one a unit of work.",
     )
 

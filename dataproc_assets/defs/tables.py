@@ -23,9 +23,9 @@ def captions(lake: Lake) -> pl.LazyFrame:
     """`image_key` and `caption_text` of the representatives that were captioned."""
     empty = pl.LazyFrame(schema={"image_key": pl.String, "caption_text": pl.String})
     late = [
-        lake.read(name).select("image_key", caption_text=pl.col(f"{name}_text"))
+        lake.read(name).select("image_key", caption_text=pl.col(metric.text_column))
         for name, metric in lake.project.late_metrics.items()
-        if metric.kind == "retrieval_captioner"
+        if metric.text_column
     ]
     return pl.concat([empty, *late]).drop_nulls("caption_text")
 

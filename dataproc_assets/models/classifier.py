@@ -1,53 +1,25 @@
-"""An ONNX classifier as a backbone: pictures in, probabilities out."""
+"""The reading of a classifier: one probability a class."""
 
 import numpy as np
-import onnxruntime
+import polars as pl
 
-from dataproc_assets.config.metrics import OnnxClassifier
-from dataproc_assets.models.base import DecodedImage, in_fixed_batches
-from dataproc_assets.models.images import to_input
-from dataproc_assets.models.weights import WeightsError, read_verified
+from dataproc_assets.config.metrics import OnnxClassifier, TimmClassifier
+from dataproc_assets.models.base import Reading
+from dataproc_assets.models.outputs import sigmoid, softmax
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
-
-class OnnxBackbone:
-    """Runs the session. On a CPU one picture at a time, on a GPU in batches of one size."""
-
-    def __init__(self, config: OnnxClassifier, where: str, device: str, threads: int) -> None:
-        provider = _PROVIDERS[device.partition(":")[0]]
-        if provider not in onnxruntime.get_available_providers():
-            provider = _PROVIDERS["cpu"]
-        self._batch_size = 1 if provider == _PROVIDERS["cpu"] else config.batch_size
-        self._input = config.input
-        self._session = onnxruntime.InferenceSession(
-            read_verified(config.weights, f"{where}: weights"),
-            _session_options(threads),
-            providers=[provider],
-        )
-        self._name = self._session.get_inputs()[0].name
-        outputs = self._session.get_outputs()[0].shape[-1]
-        if outputs != len(config.classes):
-            raise WeightsError(
-                f"{where}: classes names {len(config.classes)}, the model has {outputs} outputs"
-            )
-
-    def preprocess(self, image: DecodedImage) -> np.ndarray:
-        """float32, in the layout of the configuration."""
-        return to_input(image.image, self._input)
-
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        """float32 [n, classes]."""
-        return in_fixed_batches(self._probabilities, batch, self._batch_size)
-
-    def _probabilities(self, block: np.ndarray) -> np.ndarray:
-        return np.asarray(self._session.run(None, {self._name: block})[0], np.float32)
+_FROM_OUTPUTS = {
+    "probabilities": lambda outputs: outputs,
+    "logits": softmax,
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+}
 
 
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin while they wait would take the cores from the readers.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
+def class_reading(metric: OnnxClassifier | TimmClassifier) -> Reading:
+    """The probabilities, rounded."""
+    from_outputs, names = _FROM_OUTPUTS[metric.output], metric.class_columns
+
+    def read(outputs: np.ndarray) -> pl.DataFrame:
+        return pl.DataFrame(from_outputs(outputs).round(metric.decimals), schema=names)
+
+    return read

@@ -8,7 +8,9 @@ from dataproc_assets.config.metrics import (
     MetricConfig,
     OnnxClassifier,
     OpenClip,
-    Pixels,
+    RetrievalCaptioner,
+    Tagger,
+    TimmClassifier,
 )
 
 TAGS = pl.List(pl.Struct({"tag": pl.String, "category": pl.String, "p": pl.Float32}))
@@ -40,12 +42,15 @@ def metric_columns(metric: MetricConfig) -> pl.Schema:
     if isinstance(metric, OpenClip):
         columns = {"embedding": pl.Array(pl.Float16, metric.dimensions)}
         columns |= dict.fromkeys(metric.heads, pl.Float32)
-    elif isinstance(metric, OnnxClassifier):
+    elif isinstance(metric, OnnxClassifier | TimmClassifier):
         columns = dict.fromkeys(metric.classes, pl.Float32)
     elif isinstance(metric, LinearTagger):
         columns = {"tags": TAGS}
-    elif isinstance(metric, Pixels):
-        columns = {**_PIXELS, "detail": pl.Array(pl.UInt8, detail_bytes(metric.detail_side))}
-    else:
+    elif isinstance(metric, Tagger):
+        columns = {"tags": TAGS}
+        columns |= dict.fromkeys([f"rating_{name}" for name in metric.ratings], pl.Float32)
+    elif isinstance(metric, RetrievalCaptioner):
         columns = {"text": pl.String, "cosine": pl.Float32}
+    else:
+        columns = {**_PIXELS, "detail": pl.Array(pl.UInt8, detail_bytes(metric.detail_side))}
     return pl.Schema({f"{metric.name}_{column}": dtype for column, dtype in columns.items()})

@@ -1,115 +1,105 @@
-"""Readings of an embedding: linear scores, tags, and the nearest caption of a bank."""
+"""Score heads: linear layers, and small networks, on an embedding."""
 
-import json
+import re
 from collections.abc import Callable
 
 import numpy as np
 import polars as pl
-from safetensors.numpy import load
+from scipy.special import erf
 
-from dataproc_assets.config.metrics import LinearTagger, OpenClip, RetrievalCaptioner
-from dataproc_assets.config.weights import File
-from dataproc_assets.models.columns import TAGS
-from dataproc_assets.models.weights import WeightsError, read_verified
+from dataproc_assets.config.metrics import OpenClip
+from dataproc_assets.models.base import Reading
+from dataproc_assets.models.outputs import rows_by, sigmoid
+from dataproc_assets.models.tensors import tensors_for
+from dataproc_assets.models.weights import WeightsError
 
-Reading = Callable[[np.ndarray], pl.DataFrame]
-
-
-def _tensors(file: File, encoder: File, where: str) -> dict[str, np.ndarray]:
-    """Tensors of a file made for one encoder, whose digest its safetensors metadata names."""
-    content = read_verified(file, where)
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    made_for = header.get("__metadata__", {}).get("encoder")
-    if made_for != encoder.sha256:
-        raise WeightsError(
-            f"{where}: {file.uri} was made for the encoder {made_for}, but encoder.weights is "
-            f"{encoder.sha256}; train it again on these embeddings"
-        )
-    return load(content)
-
-
-def _rows_by(matrix: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
-    """Dot products [n, k] of embeddings [n, d] with a matrix [k, d], in float32.
-
-    One row at a time: a matrix product may sum in another order when n differs.
-    """
-    return np.stack([matrix @ row for row in embeddings.astype(np.float32)])
+Layer = tuple[np.ndarray, np.ndarray]
+Function = Callable[[np.ndarray], np.ndarray]
+_NUMBERED = re.compile(r"(?P<layer>(?:.*\.)?(?P<number>\d+))\.(?:weight|bias)")
+_ACTIVATIONS: dict[str, Function] = {
+    "none": lambda x: x,
+    "relu": lambda x: np.maximum(x, np.float32(0)),
+    "gelu": lambda x: x * (1 + erf(x / np.sqrt(np.float32(2)))) / 2,
+    "silu": lambda x: x * sigmoid(x).astype(np.float32),
+}
 
 
 def clip_reading(metric: OpenClip, where: str) -> Reading:
-    """The embedding, and `weight · embedding + bias` of each head, rounded."""
-    heads = {
-        name: _tensors(file, metric.encoder.weights, f"{where}: heads.{name}")
-        for name, file in metric.heads.items()
-    }
+    """The embedding, and each head's number, rounded.
+
+    Raises:
+        WeightsError: a head's file cannot be used, or its tensors are not those of such a head.
+    """
+    heads = {name: _score(metric, name, where) for name in metric.heads}
 
     def read(embeddings: np.ndarray) -> pl.DataFrame:
         columns = {f"{metric.name}_embedding": embeddings}
-        for name, head in heads.items():
-            score = _rows_by(head["weight"], embeddings)[:, 0] + head["bias"][0]
-            columns[f"{metric.name}_{name}"] = score.round(metric.decimals)
+        for name, score in heads.items():
+            columns[f"{metric.name}_{name}"] = score(embeddings).round(metric.decimals)
         return pl.DataFrame(columns)
 
     return read
 
 
-def tag_reading(metric: LinearTagger, where: str) -> Reading:
-    """Tags whose sigmoid is at least their category's floor, by p descending, then by tag."""
-    head = _tensors(metric.heads, metric.encoder.weights, f"{where}: heads")
-    lines = read_verified(metric.vocabulary, f"{where}: vocabulary").decode().splitlines()
-    tags, categories = (
-        list(column) for column in zip(*(x.split("\t") for x in lines), strict=True)
-    )
-    if len(tags) != len(head["weight"]):
-        raise WeightsError(
-            f"{where}: vocabulary has {len(tags)} tags, heads has {len(head['weight'])} rows"
-        )
-    missing = sorted(set(categories) - metric.floors.keys())
-    if missing:
-        raise WeightsError(f"{where}: floors lacks {', '.join(missing)}; add the least p to keep")
-    floors = np.array([metric.floors[category] for category in categories], np.float32)
-    column = f"{metric.name}_tags"
+def _score(metric: OpenClip, name: str, where: str) -> Function:
+    """One float32 a row, of embeddings [n, dimensions]."""
+    head, where = metric.heads[name], f"{where}: heads.{name}"
+    tensors = tensors_for(head, metric.encoder.weights, where, any_encoder=head.any_encoder)
+    names = ["weight"] if head.kind == "linear" else _layers(tensors, where)
+    layers = _checked(tensors, names, metric.dimensions, where)
+    activation = _ACTIVATIONS[head.activation]
 
-    def read(embeddings: np.ndarray) -> pl.DataFrame:
-        logits = _rows_by(head["weight"], embeddings) + head["bias"]
-        p = (1 / (1 + np.exp(-logits.astype(np.float64)))).round(metric.decimals)
-        p = p.astype(np.float32)
-        row, tag = np.nonzero(p >= floors)
-        found = (
-            pl.DataFrame({"row": row, "index": tag, "p": p[row, tag]})
-            .with_columns(
-                tag=pl.Series(tags, dtype=pl.String).gather(tag),
-                category=pl.Series(categories, dtype=pl.String).gather(tag),
+    def score(embeddings: np.ndarray) -> np.ndarray:
+        x = embeddings.astype(np.float32)
+        for number, (weight, bias) in enumerate(layers):
+            x = rows_by(weight, activation(x) if number else x) + bias
+        return sigmoid(x[:, 0]).astype(np.float32) if head.output == "sigmoid" else x[:, 0]
+
+    return score
+
+
+def _layers(tensors: dict[str, np.ndarray], where: str) -> list[str]:
+    """The names of a Sequential's weights, in the order of their numbers."""
+    found: dict[int, str] = {}
+    for name in sorted(tensors):
+        match = _NUMBERED.fullmatch(name)
+        if match is None:
+            raise WeightsError(
+                f"{where}: the tensor {name} is none of an mlp, which has `0.weight`, `0.bias`, "
+                "`2.weight`, … as torch's Sequential saves them"
             )
-            .sort("row", "p", "tag", descending=[False, True, False])
-            .group_by("row", maintain_order=True)
-            .agg(pl.struct("tag", "category", "p").alias(column))
-        )
-        rows = pl.DataFrame({"row": np.arange(len(embeddings))})
-        return rows.join(found, on="row", how="left", maintain_order="left").select(
-            pl.col(column).fill_null(pl.lit([], dtype=TAGS))
-        )
-
-    return read
+        number, weight = int(match["number"]), f"{match['layer']}.weight"
+        if found.setdefault(number, weight) != weight:
+            raise WeightsError(f"{where}: {found[number]} and {weight} have one number")
+    return [found[number] for number in sorted(found)]
 
 
-def caption_reading(metric: RetrievalCaptioner, where: str) -> Reading:
-    """The caption of greatest cosine (the first of equals), null below the least cosine."""
-    bank = _tensors(metric.bank, metric.encoder.weights, f"{where}: bank")["embeddings"]
-    captions = read_verified(metric.captions, f"{where}: captions").decode().splitlines()
-    if len(captions) != len(bank):
-        raise WeightsError(
-            f"{where}: captions has {len(captions)} lines, bank has {len(bank)} rows"
-        )
-    texts, text = pl.Series(captions, dtype=pl.String), f"{metric.name}_text"
+def _checked(
+    tensors: dict[str, np.ndarray], names: list[str], width: int, where: str
+) -> list[Layer]:
+    """Weights and biases in order, from `width` numbers down to one.
 
-    def read(embeddings: np.ndarray) -> pl.DataFrame:
-        cosines = _rows_by(bank.astype(np.float32), embeddings).round(metric.decimals)
-        best = cosines.argmax(axis=1)
-        cosine = cosines[np.arange(len(cosines)), best]
-        near = cosine >= np.float32(metric.min_cosine)
-        return pl.DataFrame(
-            {text: texts.gather(best).set(pl.Series(~near), None), f"{metric.name}_cosine": cosine}
-        )
-
-    return read
+    Raises:
+        WeightsError: one is missing, one too many, or one does not fit the one before it.
+    """
+    layers: list[Layer] = []
+    wanted = [name for weight in names for name in (weight, weight[: -len("weight")] + "bias")]
+    for name in sorted({*wanted} ^ {*tensors}):
+        fault = "is missing" if name in wanted else "is one that such a head has not"
+        raise WeightsError(f"{where}: the tensor {name} {fault}; there are {', '.join(tensors)}")
+    for name, last in ((name, name == names[-1]) for name in names):
+        weight, bias = (tensors[one] for one in (name, name[: -len("weight")] + "bias"))
+        height = 1 if last or weight.ndim == 0 else weight.shape[0]
+        if weight.shape != (height, width):
+            rows = "1" if last else "any number"
+            raise WeightsError(
+                f"{where}: the tensor {name} has the shape {list(weight.shape)}; its place asks "
+                f"for {rows} by {width}"
+            )
+        if bias.shape != (height,):
+            raise WeightsError(
+                f"{where}: the bias of {name} has the shape {list(bias.shape)}, not [{height}]"
+            )
+        layers.append((weight, bias))
+        width = height
+    return layers

@@ -1,12 +1,13 @@
 """Models from their configurations, and one pass of several models over the same pictures.
 
-torch with open_clip, and onnxruntime, are imported when the first metric that runs on them is
-loaded: they take seconds of processor time, which other metrics' workers need not spend.
+torch with open_clip or timm, and onnxruntime, are imported when the first metric that runs on
+them is loaded: they take seconds of processor time, which other metrics' workers need not spend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,31 +17,133 @@ from dataproc_assets.config.metrics import (
     MetricConfig,
     OnnxClassifier,
     OpenClip,
+    Pixels,
     RetrievalCaptioner,
+    Tagger,
+    TimmClassifier,
 )
-from dataproc_assets.models.base import Backbone, DecodedImage, Model
+from dataproc_assets.models.base import Backbone, DecodedImage, Model, Reading
 from dataproc_assets.models.columns import metric_columns
-from dataproc_assets.models.heads import caption_reading, clip_reading, tag_reading
-from dataproc_assets.models.pixels import PixelFacts, facts_reading
+from dataproc_assets.models.weights import WeightsError
 
 if TYPE_CHECKING:
     from dataproc_assets.models.encoder import ClipEncoder
+    from dataproc_assets.models.onnx_backbone import OnnxBackbone
+    from dataproc_assets.models.timm_backbone import TimmBackbone
 
 _encoders: dict[str, "ClipEncoder"] = {}
 
 
-def _encoder(
-    metric: OpenClip | LinearTagger | RetrievalCaptioner, where: str, device: str, threads: int
-) -> "ClipEncoder":
+@dataclass(frozen=True)
+class _Place:
+    """The YAML file that asks, for messages, and what the model runs on."""
+
+    where: str
+    device: str
+    threads: int
+
+
+def _encoder(metric: OpenClip | LinearTagger | RetrievalCaptioner, on: _Place) -> "ClipEncoder":
     """The encoder of a metric; one in this process for equal models, inputs and batch sizes."""
     from dataproc_assets.models.encoder import ClipEncoder
     from dataproc_assets.models.torch_threads import use_threads
 
-    use_threads(threads)
-    key = f"{metric.encoder.key()} {device} {metric.batch_size}"
+    use_threads(on.threads)
+    key = f"{metric.encoder.key()} {on.device} {metric.batch_size}"
     if key not in _encoders:
-        _encoders[key] = ClipEncoder(metric.encoder, where, device, metric.batch_size)
+        _encoders[key] = ClipEncoder(metric.encoder, on.where, on.device, metric.batch_size)
     return _encoders[key]
+
+
+def _timm(metric: TimmClassifier | Tagger, outputs: int, on: _Place) -> "TimmBackbone":
+    from dataproc_assets.models.timm_backbone import TimmBackbone
+    from dataproc_assets.models.torch_threads import use_threads
+
+    use_threads(on.threads)
+    return TimmBackbone(
+        metric.model or "",
+        metric.model_args,
+        metric.weights,
+        metric.input,
+        on.where,
+        outputs=outputs,
+        device=on.device,
+        batch_size=metric.batch_size,
+    )
+
+
+def _onnx(metric: OnnxClassifier | Tagger, outputs: int, said: str, on: _Place) -> "OnnxBackbone":
+    from dataproc_assets.models.onnx_backbone import OnnxBackbone
+
+    backbone = OnnxBackbone(
+        metric.weights,
+        metric.input,
+        on.where,
+        device=on.device,
+        threads=on.threads,
+        batch_size=metric.batch_size,
+    )
+    if backbone.outputs != outputs:
+        raise WeightsError(
+            f"{on.where}: {said} {outputs}, the model has {backbone.outputs} outputs"
+        )
+    return backbone
+
+
+def _open_clip(metric: OpenClip, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.heads import clip_reading
+
+    return _encoder(metric, on), clip_reading(metric, on.where)
+
+
+def _onnx_classifier(metric: OnnxClassifier, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.classifier import class_reading
+
+    return _onnx(metric, len(metric.classes), "classes names", on), class_reading(metric)
+
+
+def _timm_classifier(metric: TimmClassifier, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.classifier import class_reading
+
+    return _timm(metric, len(metric.classes), on), class_reading(metric)
+
+
+def _tagger(metric: Tagger, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.tags import TagReading
+
+    read = TagReading(metric, on.where)
+    if metric.backend == "onnx":
+        return _onnx(metric, read.outputs, "selected_tags has", on), read
+    return _timm(metric, read.outputs, on), read
+
+
+def _linear_tagger(metric: LinearTagger, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.tags import linear_tag_reading
+
+    return _encoder(metric, on), linear_tag_reading(metric, on.where)
+
+
+def _retrieval_captioner(metric: RetrievalCaptioner, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.captions import caption_reading
+
+    return _encoder(metric, on), caption_reading(metric, on.where)
+
+
+def _pixels(metric: Pixels, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.pixels import PixelFacts, facts_reading
+
+    return PixelFacts(metric), partial(facts_reading, metric.name)
+
+
+_BUILDERS: dict[str, Callable[[Any, _Place], tuple[Backbone, Reading]]] = {
+    "open_clip": _open_clip,
+    "onnx_classifier": _onnx_classifier,
+    "timm_classifier": _timm_classifier,
+    "tagger": _tagger,
+    "linear_tagger": _linear_tagger,
+    "retrieval_captioner": _retrieval_captioner,
+    "pixels": _pixels,
+}
 
 
 def load_model(metric: MetricConfig, device: str = "cpu", threads: int = 1) -> Model:
@@ -52,23 +155,8 @@ def load_model(metric: MetricConfig, device: str = "cpu", threads: int = 1) -> M
     Raises:
         WeightsError: a file is missing, has another digest or does not fit the others.
     """
-    where = f"conf/metrics/{metric.name}.yaml"
-    backbone: Backbone
-    if isinstance(metric, OpenClip):
-        backbone, read = _encoder(metric, where, device, threads), clip_reading(metric, where)
-    elif isinstance(metric, LinearTagger):
-        backbone, read = _encoder(metric, where, device, threads), tag_reading(metric, where)
-    elif isinstance(metric, RetrievalCaptioner):
-        backbone = _encoder(metric, where, device, threads)
-        read = caption_reading(metric, where)
-    elif isinstance(metric, OnnxClassifier):
-        from dataproc_assets.models.classifier import OnnxBackbone
-
-        backbone = OnnxBackbone(metric, where, device, threads)
-        names, decimals = list(metric_columns(metric)), metric.decimals
-        read = lambda p: pl.DataFrame(p.round(decimals), schema=names)  # noqa: E731
-    else:
-        backbone, read = PixelFacts(metric), partial(facts_reading, metric.name)
+    place = _Place(f"conf/metrics/{metric.name}.yaml", device, threads)
+    backbone, read = _BUILDERS[metric.kind](metric, place)
     return Model(metric.name, backbone, metric_columns(metric), read, metric.batch_size)
 
 

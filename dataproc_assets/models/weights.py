@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlparse
 from dataproc_assets.config.weights import File
 
 # A pickle runs code while it is loaded, so no format that may hold one is read.
-READABLE = {".safetensors", ".onnx", ".json", ".txt", ".tsv"}
+READABLE = {".safetensors", ".onnx", ".json", ".txt", ".tsv", ".csv"}
 
 
 class WeightsError(Exception):

@@ -49,14 +49,21 @@ def runner_config(processes: int = 1, readers: int = 2) -> RunnerConfig:
     )
 
 
-def pass_job(store: Path, units: dict[str, list[Row]], metrics: tuple[str, ...]) -> Job:
+def configured(metric_or_name: MetricConfig | str) -> MetricConfig:
+    """A configuration, or the project's of that name."""
+    return metric(metric_or_name) if isinstance(metric_or_name, str) else metric_or_name
+
+
+def pass_job(
+    store: Path, units: dict[str, list[Row]], metrics: tuple[MetricConfig | str, ...]
+) -> Job:
     """The metric pass over units of the source `pixiv`."""
     return Job(
         module="dataproc_assets.jobs.metric_pass",
         config={
             "storage": str(store),
             "source": "pixiv",
-            "metrics": [metric(name).model_dump(mode="json") for name in metrics],
+            "metrics": [configured(one).model_dump(mode="json") for one in metrics],
             "decode": WHITE.model_dump(),
         },
         units={
@@ -110,14 +117,15 @@ def write_tar(path: Path, count: int, metrics: list[str]) -> list[Row]:
         ]
 
 
-def read_part(store: Path, name: str, unit: str) -> pl.DataFrame:
+def read_part(store: Path, name: MetricConfig | str, unit: str) -> pl.DataFrame:
     """A metric's part of a unit."""
     return from_parquet(open_store(str(store)).get(part_of(name, unit)))
 
 
-def part_of(name: str, unit: str) -> str:
+def part_of(name: MetricConfig | str, unit: str) -> str:
     """Where a metric's part of a unit lies."""
-    return part_path(name, part_fingerprint(metric(name), WHITE), "pixiv", unit)
+    config = configured(name)
+    return part_path(config.name, part_fingerprint(config, WHITE), "pixiv", unit)
 
 
 def parts(store: Path) -> dict[str, bytes]:
