@@ -15,7 +15,7 @@ ROOT = Path(dataproc_assets.__file__).parent
 # what each package may import of the others; `defs` and the modules above it may import all
 BELOW = {
     "config": set(),
-    "models": {"config"},
+    "models": {"config", "storage"},  # the object store alone: see below
     "transforms": {"config"},
     "sources": {"config", "transforms"},
     "dedup": {"config"},
@@ -37,6 +37,7 @@ ONLY = {
     "boto3": {"runners", "storage"},
     "obstore": {"storage", "jobs"},
     "click": {"cli"},
+    "huggingface_hub": {"models"},
 }
 PURE = ("transforms", "sources", "dedup", "safety")
 INPUT_AND_OUTPUT = {"os", "pathlib", "shutil", "socket", "subprocess", "tempfile"}
@@ -75,6 +76,16 @@ def test_imports_run_downwards():
         if module.split(".")[1] not in BELOW[part] | {part}
     ]
     assert not wrong
+
+
+def test_models_reach_storage_in_one_module_and_for_one_thing():
+    """A worker has no other way to weights on S3 than to fetch them itself."""
+    reached = {
+        (file, module)
+        for part, file, module in IMPORTS
+        if part == "models" and module.startswith("dataproc_assets.storage")
+    }
+    assert reached == {("models/fetch.py", "dataproc_assets.storage.objects")}
 
 
 def test_a_library_is_imported_where_it_belongs():

@@ -89,6 +89,7 @@ def _with_places(value: Any, node: yaml.Node | None, name: str, location: Locati
             line = _line(node, (*location, PLACE))
             raise ConfigError(f"{name}:{line}: unknown key '{PLACE}' (known here: {known})")
         return value.model_copy(update={PLACE: f"{name}:{_line(node, location)}"})
+    inner: dict[Any, Any]
     if isinstance(value, BaseModel):
         inner = {field: getattr(value, field) for field in type(value).model_fields}
     elif isinstance(value, dict | list):

@@ -1,6 +1,8 @@
 """A folder or an S3 prefix behind one interface."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,9 +14,11 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store
 
 if TYPE_CHECKING:
+    from obstore import GetResult
     from obstore.store import ClientConfig
     from obstore.store import ObjectStore as ObstoreStore
 
+PIECE = 8 << 20  # bytes that a stream gives at a time
 LISTING_SCHEMA = pl.Schema(
     {
         "path": pl.String,
@@ -82,6 +86,33 @@ class ObjectStore:
         if len(data) != length:
             raise EOFError(f"{self.uri(path)}: {len(data)} of {length} bytes at {offset}")
         return data
+
+    def stream(self, path: str) -> tuple[int, Iterator[bytes]]:
+        """The object's size and its bytes, piece by piece: for one too large to hold in memory.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+            ConnectionError: it cannot be read, or, from the iterator, not to its end.
+        """
+        with self._reading(path):
+            answer = obstore.get(self._store, path)
+        return answer.meta["size"], self._pieces(path, answer)
+
+    def _pieces(self, path: str, answer: "GetResult") -> Iterator[bytes]:
+        with self._reading(path):
+            for piece in answer.stream(min_chunk_size=PIECE):
+                yield bytes(piece)
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Whatever keeps an object from being read, as a ConnectionError that says what."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (BaseError, OSError) as error:
+            cause = str(error).partition("\n")[0]
+            raise ConnectionError(f"{self.uri(path)}: cannot be read: {cause}") from error
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, replacing what was there."""
