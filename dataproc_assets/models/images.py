@@ -14,15 +14,8 @@ _RESAMPLE = {
 
 
 def to_input(image: Image.Image, config: ImageInput) -> np.ndarray:
-    """float32 [3, side, side] or [side, side, 3] of an RGB picture.
-
-    The whole picture is squashed rather than cut to a square: a tall drawing keeps its head.
-    """
-    first = config.resize or config.side
-    image = image.resize((first, first), _RESAMPLE[config.resample])
-    if first != config.side:
-        edge = (first - config.side) // 2
-        image = image.crop((edge, edge, edge + config.side, edge + config.side))
+    """float32 [3, side, side] or [side, side, 3] of an RGB picture."""
+    image = to_square(image, config)
     if config.jpeg_quality is not None:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=config.jpeg_quality)
@@ -34,3 +27,29 @@ def to_input(image: Image.Image, config: ImageInput) -> np.ndarray:
     if config.layout == "nchw":
         array = array.transpose(2, 0, 1)
     return np.ascontiguousarray(array, np.float32)
+
+
+def to_square(image: Image.Image, config: ImageInput) -> Image.Image:
+    """A picture of `side` x `side`, as `fit` says.
+
+    Squashed, a tall drawing keeps its head; cut, it keeps its proportions; padded, both, smaller.
+    """
+    first, resample = config.resize or config.side, _RESAMPLE[config.resample]
+    if config.fit == "pad":
+        image = _padded(image)
+    size = (first, first)
+    if config.fit == "crop":
+        short = min(image.size)
+        size = (first * image.width // short, first * image.height // short)
+    if size != image.size:
+        image = image.resize(size, resample)
+    left, top = (round((edge - config.side) / 2) for edge in size)
+    return image.crop((left, top, left + config.side, top + config.side))
+
+
+def _padded(image: Image.Image) -> Image.Image:
+    """The picture in the middle of a white square."""
+    side = max(image.size)
+    square = Image.new("RGB", (side, side), (255, 255, 255))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
