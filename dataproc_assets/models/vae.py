@@ -4,9 +4,10 @@ import json
 
 import torch
 from diffusers import AutoencoderKL
-from safetensors.torch import load
 
 from dataproc_assets.config.vaes import VaeConfig
+from dataproc_assets.models.state import fill, open_tensors
+from dataproc_assets.models.vae_names import with_names_of_diffusers
 from dataproc_assets.models.weights import WeightsError, read_verified
 
 
@@ -50,20 +51,24 @@ def load_vae(config: VaeConfig, device: str = "cpu") -> Vae:
     """The autoencoder of a configuration, its files verified.
 
     Raises:
-        WeightsError: a file is missing or has another digest, or the architecture's channels or
-            factor are not the configured ones.
+        WeightsError: a file is missing or has another digest, the architecture's channels or
+            factor are not the configured ones, or the weights do not fit it.
     """
-    where = f"conf/vaes/{config.name}.yaml"
-    architecture = json.loads(read_verified(config.architecture, f"{where}: architecture"))
-    model = AutoencoderKL.from_config(architecture)
+    yaml = f"conf/vaes/{config.name}.yaml"
+    key, architecture = config.file("architecture")
+    settings = json.loads(read_verified(architecture, f"{yaml}: {key}"))
+    model = AutoencoderKL.from_config(settings)
     assert isinstance(model, AutoencoderKL)
     channels = model.config["latent_channels"]
     factor = 2 ** (len(model.config["block_out_channels"]) - 1)
     if (channels, factor) != (config.channels, config.factor):
         raise WeightsError(
-            f"{where}: {config.architecture.uri} has {channels} channels and factor {factor}, "
+            f"{yaml}: {architecture.uri} has {channels} channels and factor {factor}, "
             f"the YAML says {config.channels} and {config.factor}"
         )
-    tensors = load(read_verified(config.weights, f"{where}: weights"))
-    model.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=True)
+    key, weights = config.file("weights")
+    where = f"{yaml}: {key}"
+    with open_tensors(weights, where) as tensors:
+        reason = f"These are not the weights of {architecture.uri}: correct one of the two"
+        fill(model, with_names_of_diffusers(tensors, settings), weights, where, reason)
     return Vae(model, config, device)

@@ -51,6 +51,8 @@ def test_a_side_that_is_no_multiple_is_refused(model):
 def test_an_architecture_other_than_the_yaml_says_is_refused():
     with pytest.raises(WeightsError, match=r"demo\.yaml.*4 channels and factor 8.*16 and 8"):
         load_vae(vae().model_copy(update={"channels": 16}))
-    wrong = vae().weights.model_copy(update={"sha256": "0" * 64})
+    weights = vae().weights
+    assert weights is not None
+    wrong = weights.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(WeightsError, match=r"demo\.yaml: weights"):
         load_vae(vae().model_copy(update={"weights": wrong}))
