@@ -91,8 +91,10 @@ def _onnx(metric: OnnxClassifier | Tagger, outputs: int, said: str, on: _Place) 
 
 
 def _open_clip(metric: OpenClip, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.encoder import check_dimensions
     from dataproc_assets.models.heads import clip_reading
 
+    check_dimensions(metric.encoder, metric.dimensions, on.where)
     return _encoder(metric, on), clip_reading(metric, on.where)
 
 
