@@ -7,7 +7,7 @@ from dataproc_assets.config.encoders import ImageInput
 from dataproc_assets.config.weights import File
 from dataproc_assets.models.base import DecodedImage, in_fixed_batches
 from dataproc_assets.models.images import to_input
-from dataproc_assets.models.weights import WeightsError, read_verified
+from dataproc_assets.models.weights import WeightsError, fault, read_verified
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -42,9 +42,11 @@ class OnnxBackbone:
                 content, _session_options(threads), providers=[provider]
             )
         except Exception as error:  # its errors have no class in common but this
-            raise WeightsError(
-                f"{where}: weights: onnxruntime cannot load {weights.uri} (weights outside of the "
-                f".onnx file are not read): {error}"
+            raise fault(
+                weights,
+                f"{where}: weights",
+                f"onnxruntime cannot load {weights.uri} (weights outside of the .onnx file are "
+                f"not read): {error}",
             ) from error
         self._name = self._session.get_inputs()[0].name
         self.outputs = self._try_once(where)

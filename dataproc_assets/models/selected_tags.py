@@ -2,10 +2,9 @@
 
 import csv
 import io
-from collections import Counter
 
 from dataproc_assets.config.weights import File
-from dataproc_assets.models.weights import WeightsError, read_verified
+from dataproc_assets.models.weights import fault, read_verified
 
 RATING = "rating"
 CATEGORIES = {
@@ -33,40 +32,42 @@ def read_selected_tags(file: File, where: str) -> tuple[list[str], list[str]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise WeightsError(f"{where}: {file.uri} is not UTF-8 ({error})") from error
+        raise fault(file, where, f"{file.uri} is not UTF-8 ({error})") from error
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        return _columns(lines, f"{where}: {file.uri}")
-    except csv.Error as error:
-        raise WeightsError(f"{where}: {file.uri}: line {lines.line_num}: {error}") from error
+        return _columns(lines)
+    except (_WrongError, csv.Error) as error:
+        at = f"{file.uri}: line {lines.line_num}"
+        raise fault(file, where, f"{at}: {error}") from error
 
 
-def _columns(lines, where: str) -> tuple[list[str], list[str]]:
+class _WrongError(Exception):
+    """What is wrong with the line that was read last."""
+
+
+def _columns(lines) -> tuple[list[str], list[str]]:
     header = next(lines, [])
     if not {"name", "category"} <= set(header):
-        raise WeightsError(
-            f"{where} begins with {','.join(header)!r}; the header tag_id,name,category,count is "
-            "needed"
+        raise _WrongError(
+            f"the header tag_id,name,category,count is needed, this is {','.join(header)!r}"
         )
-    tags, categories = [], []
+    tags, categories, seen = [], [], set()
     for line in lines:
         if not line:
             continue
         if len(line) != len(header):
-            raise WeightsError(
-                f"{where}: line {lines.line_num} has {len(line)} values, the header {len(header)}"
-            )
+            raise _WrongError(f"there are {len(line)} values, the header has {len(header)}")
         row = dict(zip(header, line, strict=True))
         name, number = row["name"].replace(" ", "_"), row["category"].strip()
         if not name or number not in CATEGORIES:
-            raise WeightsError(
-                f"{where}: line {lines.line_num} has the name {name!r} and the category "
-                f"{number!r}; categories are {', '.join(f'{k} {v}' for k, v in CATEGORIES.items())}"
+            known = ", ".join(f"{number} {name}" for number, name in CATEGORIES.items())
+            raise _WrongError(
+                f"the name is {name!r} and the category {number!r}; categories are {known}"
             )
+        # a rating may be called as a tag is: they are written to columns of their own
+        if (name, number == "9") in seen:
+            raise _WrongError(f"the name {name!r} is there a second time")
+        seen.add((name, number == "9"))
         tags.append(name)
         categories.append(CATEGORIES[number])
-    # a rating may be called as a tag is: they are written to columns of their own
-    seen = Counter((tag, c == RATING) for tag, c in zip(tags, categories, strict=True))
-    if twice := [tag for (tag, _), count in seen.items() if count > 1]:
-        raise WeightsError(f"{where} has {', '.join(twice[:5])} more than once")
     return tags, categories

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from dataproc_assets.config.weights import File
-from dataproc_assets.models.weights import WeightsError, read_verified
+from dataproc_assets.models.weights import fault, read_verified
 
 
 def read_tensors(file: File, where: str) -> tuple[dict[str, np.ndarray], str | None]:
@@ -21,9 +21,11 @@ def read_tensors(file: File, where: str) -> tuple[dict[str, np.ndarray], str | N
     try:
         tensors = load(content)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"{where}: {file.uri} is no safetensors file that numpy reads ({error}); save its "
-            "tensors in float16 or float32 with safetensors"
+        raise fault(
+            file,
+            where,
+            f"{file.uri} is no safetensors file that numpy reads ({error}); save its tensors in "
+            "float16 or float32 with safetensors",
         ) from error
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     floats = {
@@ -44,21 +46,23 @@ def tensors_for(
         WeightsError: as `read_tensors`, or made for another encoder, or for one it does not say.
     """
     tensors, made_for = read_tensors(file, where)
-    if made_for is None:
-        if not any_encoder:
-            raise WeightsError(
-                f"{where}: {file.uri} does not say which encoder it was trained on; write its "
-                "sha256 into the file's metadata under `encoder`, or, when you know that it is "
-                "encoder.weights, `any_encoder: true` beside a head's uri"
-            )
-    elif encoder.sha256 is None:
-        raise WeightsError(
-            f"{where}: {file.uri} was made for the encoder {made_for}; give encoder.weights that "
-            "sha256, so that it is certain to be the one"
+    wrong = ""
+    if made_for is None and not any_encoder:
+        wrong = (
+            "does not say which encoder it was trained on; write its sha256 into the file's "
+            "metadata under `encoder`, or, when you know that it is encoder.weights, "
+            "`any_encoder: true` beside a head's uri"
         )
-    elif made_for != encoder.sha256:
-        raise WeightsError(
-            f"{where}: {file.uri} was made for the encoder {made_for}, but encoder.weights is "
-            f"{encoder.sha256}; train it again on these embeddings"
+    elif made_for is not None and encoder.sha256 is None:
+        wrong = (
+            f"was made for the encoder {made_for}; give encoder.weights that sha256, so that it "
+            "is certain to be the one"
         )
+    elif made_for is not None and made_for != encoder.sha256:
+        wrong = (
+            f"was made for the encoder {made_for}, but encoder.weights is {encoder.sha256}; "
+            "train it again on these embeddings"
+        )
+    if wrong:
+        raise fault(file, where, f"{file.uri} {wrong}")
     return tensors

@@ -44,15 +44,18 @@ def test_other_columns_and_empty_lines_do_not_matter(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "begins with ''; the header tag_id,name,category,count is needed"),
-        (b"1,smile,0,5\n", "the header tag_id,name,category,count is needed"),
-        (HEADER.encode() + b"1,smile,0\n", "line 2 has 3 values, the header 4"),
-        (HEADER.encode() + b"1,yes, master,0,5\n", "line 2 has 5 values, the header 4"),
-        (HEADER.encode() + b"1,smile,7,5\n", "line 2 has the name 'smile' and the category '7'"),
+        (b"", "line 0: the header tag_id,name,category,count is needed, this is ''"),
+        (b"1,smile,0,5\n", "line 1: the header tag_id,name,category,count is needed"),
+        (HEADER.encode() + b"1,smile,0\n", "line 2: there are 3 values, the header has 4"),
+        (HEADER.encode() + b"1,yes, master,0,5\n", "line 2: there are 5 values, the header has 4"),
+        (HEADER.encode() + b"1,smile,7,5\n", "line 2: the name is 'smile' and the category '7'"),
         (HEADER.encode() + b"1,smile,general,5\n", "the category 'general'; .*0 general"),
-        (HEADER.encode() + b"1,,0,5\n", "the name '' and the category '0'"),
-        (HEADER.encode() + b"1,smile,0,5\n2,solo,0,5\n3,smile,4,5\n", "has smile more than once"),
-        (HEADER.encode() + b"1,a b,0,5\n2,a_b,0,5\n", "has a_b more than once"),
+        (HEADER.encode() + b"1,,0,5\n", "the name is '' and the category '0'"),
+        (
+            HEADER.encode() + b"1,smile,0,5\n2,solo,0,5\n3,smile,4,5\n",
+            "smile is there more than once",
+        ),
+        (HEADER.encode() + b"1,a b,0,5\n2,a_b,0,5\n", "the name 'a_b' is there a second time"),
         (HEADER.encode() + b'1,"smile,0,5\n', "line 2: unexpected end of data"),
         (HEADER.encode() + b"1,\xff\xfe,0,5\n", "is not UTF-8"),
     ],
@@ -60,6 +63,13 @@ def test_other_columns_and_empty_lines_do_not_matter(tmp_path):
 def test_what_is_wrong_is_said_with_its_line(tmp_path, content, said):
     with pytest.raises(WeightsError, match=rf"{WHERE}: .*{said}"):
         read(tmp_path, content)
+
+
+def test_the_line_of_the_yaml_is_named_where_it_is_known(tmp_path):
+    file = pinned(tmp_path / "selected_tags.csv", b"x")
+    place = "conf/metrics/tagger.yaml:7"
+    with pytest.raises(WeightsError, match=rf"^{place}: selected_tags: .*line 1: the header"):
+        read_selected_tags(File(**file, place=place), WHERE)
 
 
 def test_another_digest_and_another_format_are_refused(tmp_path):
