@@ -193,6 +193,28 @@ class RetrievalCaptioner(_Captioner):
     min_cosine: float = Field(ge=-1, le=1)
 
 
+class CocaCaptioner(_Captioner):
+    """`{name}_text`, written by a CoCa of open_clip, and `{name}_mean_token_p`.
+
+    Each token is the likeliest after those before it; nothing is drawn. `encoder` names or holds
+    the whole CoCa: its picture tower, its text tower and its decoder. `mean_token_p` is the mean
+    of the probabilities that it gave to the tokens of the text, and to its end where it ended it:
+    how sure it was of its words, not whether they are true.
+    """
+
+    kind: Literal["coca_captioner"]
+    min_tokens: int = Field(ge=1)  # before the text may end
+    max_tokens: int = Field(ge=1)  # where it is cut off
+
+    @model_validator(mode="after")
+    def _least_and_most(self) -> "CocaCaptioner":
+        if self.min_tokens > self.max_tokens:
+            raise ValueError(
+                f"min_tokens {self.min_tokens} is more than max_tokens {self.max_tokens}"
+            )
+        return self
+
+
 MetricConfig = Annotated[
     OpenClip
     | OnnxClassifier
@@ -200,6 +222,7 @@ MetricConfig = Annotated[
     | Tagger
     | LinearTagger
     | Pixels
-    | RetrievalCaptioner,
+    | RetrievalCaptioner
+    | CocaCaptioner,
     Field(discriminator="kind"),
 ]

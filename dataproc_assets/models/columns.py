@@ -4,6 +4,7 @@ import polars as pl
 
 from dataproc_assets.config.metrics import (
     CHROMA_CELLS,
+    CocaCaptioner,
     LinearTagger,
     MetricConfig,
     OnnxClassifier,
@@ -51,6 +52,8 @@ def metric_columns(metric: MetricConfig) -> pl.Schema:
         columns |= dict.fromkeys([f"rating_{name}" for name in metric.ratings], pl.Float32)
     elif isinstance(metric, RetrievalCaptioner):
         columns = {"text": pl.String, "cosine": pl.Float32}
+    elif isinstance(metric, CocaCaptioner):
+        columns = {"text": pl.String, "mean_token_p": pl.Float32}
     else:
         columns = {**_PIXELS, "detail": pl.Array(pl.UInt8, detail_bytes(metric.detail_side))}
     return pl.Schema({f"{metric.name}_{column}": dtype for column, dtype in columns.items()})

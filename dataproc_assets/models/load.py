@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from dataproc_assets.config.metrics import (
+    CocaCaptioner,
     LinearTagger,
     MetricConfig,
     OnnxClassifier,
@@ -131,6 +132,14 @@ def _retrieval_captioner(metric: RetrievalCaptioner, on: _Place) -> tuple[Backbo
     return _encoder(metric, on), caption_reading(metric, on.where)
 
 
+def _coca_captioner(metric: CocaCaptioner, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.captioner import CocaWriter, text_reading
+    from dataproc_assets.models.torch_threads import use_threads
+
+    use_threads(on.threads)
+    return CocaWriter(metric, on.where, on.device), text_reading(metric)
+
+
 def _pixels(metric: Pixels, on: _Place) -> tuple[Backbone, Reading]:
     from dataproc_assets.models.pixels import PixelFacts, facts_reading
 
@@ -144,6 +153,7 @@ _BUILDERS: dict[str, Callable[[Any, _Place], tuple[Backbone, Reading]]] = {
     "tagger": _tagger,
     "linear_tagger": _linear_tagger,
     "retrieval_captioner": _retrieval_captioner,
+    "coca_captioner": _coca_captioner,
     "pixels": _pixels,
 }
 

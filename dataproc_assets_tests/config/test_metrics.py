@@ -112,6 +112,11 @@ KINDS = {
         "floors": {"general": 0.1, "character": 0.5},
         "ratings": ["general", "explicit"],
     },
+    "coca_captioner": {
+        "encoder": {"model": "coca_ViT-L-14", "weights": A, "input": SHOWN},
+        "min_tokens": 4,
+        "max_tokens": 30,
+    },
 }
 NO_VALUE = {"name": "other", "on": "representatives", "batch_size": 1, "seconds_per_image": 9.0}
 OTHER = {
@@ -140,6 +145,11 @@ OTHER = {
         "floors": {"general": 0.1, "character": None},
         "ratings": [],
     },
+    "coca_captioner": {
+        "encoder": {"model": "coca_ViT-B-32", "weights": A, "input": SHOWN},
+        "min_tokens": 5,
+        "max_tokens": 40,
+    },
 }
 ONNX = {"backend": "onnx", "model": None, "model_args": {}}
 
@@ -160,7 +170,10 @@ def test_each_key_of_a_kind_that_can_change_values_changes_its_fingerprint(kind)
     assert len(prints) == 1 + len(changes)
     same = {fingerprint(of_kind(kind, **{key: value})) for key, value in NO_VALUE.items()}
     assert same == {fingerprint(config)}
-    moved = of_kind(kind, weights={**A, "uri": "/elsewhere.safetensors", "place": "y.yaml:1"})
+    elsewhere = {**A, "uri": "/elsewhere.safetensors", "place": "y.yaml:1"}
+    encoder = KINDS[kind].get("encoder", {})
+    moved = {"encoder": {**encoder, "weights": elsewhere}} if encoder else {"weights": elsewhere}
+    moved = of_kind(kind, **moved)
     assert fingerprint(moved) == fingerprint(config)
     assert fingerprint(METRIC.validate_json(config.model_dump_json())) == fingerprint(config)
 
@@ -190,12 +203,13 @@ def test_what_others_ask_of_a_metric_without_knowing_its_kind():
         "pixels": "pillow",
         "caption": "pytorch",
     }
-    assert [of_kind(kind).library for kind in KINDS] == ["onnx", "pytorch", "pytorch"]
+    assert [of_kind(kind).library for kind in KINDS] == ["onnx", *["pytorch"] * 3]
     assert of_kind("tagger", output="probabilities", **ONNX).library == "onnx"
     assert of_kind("timm_classifier").class_columns == ["m_x", "m_y"]
     assert shipped["softmax"].class_columns == ["softmax_sfw", "softmax_nsfw"]
     assert shipped["clip"].class_columns == of_kind("tagger").class_columns == []
     assert shipped["caption"].text_column == "caption_text"
+    assert of_kind("coca_captioner").text_column == "m_text"
     assert shipped["clip"].text_column is None
 
 

@@ -12,6 +12,7 @@ from dataproc_assets_tests.defs.world import (
     World,
     embedding,
 )
+from dataproc_assets_tests.models.made import coca_captioner
 
 
 def test_all_rows_have_plain_names_and_their_source(finished: World):
@@ -58,6 +59,16 @@ def test_captions_without_a_text_are_left_out(world: World):
     rows = world.lake.read("caption").collect()
     world.lake.write("caption", None, rows.with_columns(caption_text=pl.lit(None, pl.String)))
     assert captions(world.lake).collect().is_empty()
+
+
+def test_captions_are_those_of_a_captioner_of_any_kind(world: World, tmp_path):
+    values = coca_captioner(tmp_path).model_dump(mode="json")
+    values["encoder"]["weights"].pop("place")
+    values["encoder"]["architecture"].pop("place")
+    on = "representatives"
+    world.change("metrics/caption.yaml", lambda conf: (conf.clear(), conf.update(values, on=on)))
+    assert world.lake.project.metrics["caption"].kind == "coca_captioner"
+    assert captions(world.lake).collect().height == 7
 
 
 def test_flags_are_of_every_known_row(finished: World):

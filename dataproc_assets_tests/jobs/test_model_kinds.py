@@ -18,7 +18,7 @@ from dataproc_assets_tests.jobs.passes import (
     run_here,
     write_pictures,
 )
-from dataproc_assets_tests.models.made import RATINGS, WHEN, onnx, tagger
+from dataproc_assets_tests.models.made import RATINGS, WHEN, coca_captioner, onnx, tagger
 from dataproc_assets_tests.models.pictures import METRIC, scene
 
 RATING_COLUMNS = [f"tagger_rating_{name}" for name in RATINGS]
@@ -69,6 +69,19 @@ def test_both_backends_write_the_same_within_rounding(parts):
         assert all(mine[tag][1] == pytest.approx(other[tag][1], abs=2.1e-4) for tag in mine)
     gap = (one.select(RATING_COLUMNS)[:3] - two.select(RATING_COLUMNS)[:3]).to_numpy()
     assert abs(gap).max() < 2.1e-4
+
+
+def test_a_captioner_writes_a_text_for_each_picture(tmp_path):
+    rows = pictures(tmp_path / "crawl", ["caption"])
+    config = coca_captioner(tmp_path)
+    job = pass_job(tmp_path / "store", {"u": rows}, (config,))
+    run_here(job, tmp_path)
+    part = read_part(tmp_path / "store", config, "u")
+    assert part["status"].to_list() == ["ok", "ok", "ok", "failed"]
+    assert part["caption_text"].is_null().to_list() == [False, False, False, True]
+    assert part["caption_text"].drop_nulls().n_unique() > 1
+    sure = part["caption_mean_token_p"].drop_nulls()
+    assert sure.len() == 3 and sure.is_between(0, 1).all()
 
 
 class Brightness(torch.nn.Module):

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import open_clip
 import timm
 import torch
 from safetensors.torch import save
@@ -14,6 +16,7 @@ from safetensors.torch import save
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets_tests.models.pictures import METRIC
 
+END_GAIN = 8.0
 ARCHITECTURE, SIDE = "test_efficientnet", 64
 RATINGS = ["general", "sensitive", "questionable", "explicit"]
 ROWS = [
@@ -150,6 +153,58 @@ def tagger(folder: Path, backend: str, **update: Any) -> MetricConfig:
         "floors": FLOORS,
         "ratings": RATINGS,
         **own,
+        **update,
+    }
+    return METRIC.validate_python(values)
+
+
+def coca_architecture() -> dict[str, Any]:
+    """The arguments of a tiny CoCa with CLIP's vocabulary and 12 positions."""
+    text = {"context_length": 12, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+    return {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 1,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 8,
+            "attentional_pool": True,
+            "attn_pooler_heads": 2,
+            "output_tokens": True,
+        },
+        "text_cfg": {**text, "embed_cls": True, "output_tokens": True},
+        "multimodal_cfg": {**text, "attn_pooler_heads": 2},
+    }
+
+
+def coca(seed: int = 0) -> open_clip.CoCa:
+    """Random weights, large enough that texts differ from picture to picture, and that some end."""
+    torch.manual_seed(seed)
+    model = open_clip.CoCa(**coca_architecture()).eval()
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            tensor.normal_(1.0 if ".ln_" in name and name.endswith("weight") else 0.0, 0.3)
+        model.text_decoder.text_projection[:, 49407] *= END_GAIN
+    return model
+
+
+def coca_captioner(folder: Path, **update: Any) -> MetricConfig:
+    """A captioner that writes 2 to 8 tokens."""
+    encoder = {
+        "architecture": pinned(
+            folder / "coca.json", json.dumps({**coca_architecture(), "custom_text": True}).encode()
+        ),
+        "weights": tensors(folder / "coca.safetensors", coca()),
+        "input": {"side": 32, "mean": [127.5] * 3, "std": [127.5] * 3},
+    }
+    values = {
+        **WHEN,
+        "name": "caption",
+        "kind": "coca_captioner",
+        "encoder": {**encoder, **update.pop("encoder", {})},
+        "min_tokens": 2,
+        "max_tokens": 8,
         **update,
     }
     return METRIC.validate_python(values)
