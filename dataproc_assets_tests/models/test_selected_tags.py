@@ -52,8 +52,8 @@ def test_other_columns_and_empty_lines_do_not_matter(tmp_path):
         (HEADER.encode() + b"1,smile,general,5\n", "the category 'general'; .*0 general"),
         (HEADER.encode() + b"1,,0,5\n", "the name is '' and the category '0'"),
         (
-            HEADER.encode() + b"1,smile,0,5\n2,solo,0,5\n3,smile,4,5\n",
-            "smile is there more than once",
+            HEADER.encode() + b"1,x,0,5\n2,y,0,5\n3,x,4,5\n4,z,0,5\n",
+            "line 4: the name 'x' .*second",
         ),
         (HEADER.encode() + b"1,a b,0,5\n2,a_b,0,5\n", "the name 'a_b' is there a second time"),
         (HEADER.encode() + b'1,"smile,0,5\n', "line 2: unexpected end of data"),
