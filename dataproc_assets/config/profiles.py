@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.base import Name, StrictModel
 from dataproc_assets.config.runners import DecodeConfig, RunnerConfig
 
 Url = Annotated[str, Field(min_length=1, description="a folder's path or s3://bucket/prefix")]
@@ -38,9 +38,13 @@ class BudgetConfig(StrictModel):
 
 
 class ProfileConfig(StrictModel):
-    """One file of conf/profiles."""
+    """One file of conf/profiles.
+
+    `metrics` names a folder below conf/metrics: its files stand in for those of the same name.
+    """
 
     name: str
+    metrics: Name | None = None
     storage: StorageConfig
     crawl: CrawlRootConfig
     decode: DecodeConfig

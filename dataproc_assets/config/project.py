@@ -19,7 +19,7 @@ from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.config.safety import SafetyConfig
 from dataproc_assets.config.sources import SourceConfig
 from dataproc_assets.config.vaes import VaeConfig
-from dataproc_assets.config.yaml import ConfigError, read_yaml
+from dataproc_assets.config.yaml import ConfigError, read_yaml, short_path
 
 CONF = Path(__file__).parent.parent / "conf"
 T = TypeVar("T")
@@ -52,21 +52,26 @@ class Project:
         return {name: metric for name, metric in self.metrics.items() if metric.on == late}
 
 
-def load_project(conf: Path | None = None, profile: str | None = None) -> Project:
+def load_project(
+    conf: Path | None = None, profile: str | None = None, metrics: str | None = None
+) -> Project:
     """Read conf/ under a profile.
 
     Args:
         conf: the folder; by default `DATAPROC_CONF`, else the one in the package.
         profile: a file of conf/profiles; by default `DATAPROC_PROFILE`, else `local`.
+        metrics: a folder of conf/metrics; by default the one that the profile names.
 
     Raises ConfigError, naming file and line, for whatever is wrong.
     """
     folder = conf or Path(os.environ.get("DATAPROC_CONF") or CONF)
     chosen = profile or os.environ.get("DATAPROC_PROFILE") or "local"
+    path = folder / "profiles" / f"{chosen}.yaml"
+    settings = _named(path, ProfileConfig)
     project = Project(
-        profile=_named(folder / "profiles" / f"{chosen}.yaml", ProfileConfig),
+        profile=settings,
         sources=_folder(folder / "sources", SourceConfig),
-        metrics=_folder(folder / "metrics", MetricConfig),
+        metrics=_metrics(folder / "metrics", metrics or settings.metrics, short_path(path)),
         vaes=_folder(folder / "vaes", VaeConfig),
         curation=read_yaml(folder / "curation.yaml", CurationConfig),
         dedup=read_yaml(folder / "dedup.yaml", DedupConfig),
@@ -79,19 +84,30 @@ def load_project(conf: Path | None = None, profile: str | None = None) -> Projec
     return project
 
 
+def _metrics(folder: Path, chosen: str | None, where: str) -> dict[str, Any]:
+    """The metrics of conf/metrics, a chosen folder below it standing in for some of them."""
+    metrics = _folder(folder, MetricConfig)
+    if chosen is None:
+        return metrics
+    sets = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    _must_exist(where, "folder of metrics", [chosen], sets)
+    return dict(sorted((metrics | _folder(folder / chosen, MetricConfig)).items()))
+
+
 def _folder(folder: Path, model: Any) -> dict[str, Any]:
     """Every YAML file of a folder, by name; a folder without one is an error."""
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise ConfigError(f"conf/{folder.name}: there is no .yaml file in {folder}")
+        raise ConfigError(f"{short_path(folder)}: there is no .yaml file in {folder}")
     return {path.stem: _named(path, model) for path in paths}
 
 
 def _named(path: Path, model: Any) -> Any:
     item = read_yaml(path, model)
     if item.name != path.stem:
-        where = f"conf/{path.parent.name}/{path.name}"
-        raise ConfigError(f"{where}: name is '{item.name}', but the file is '{path.name}'")
+        raise ConfigError(
+            f"{short_path(path)}: name is '{item.name}', but the file is '{path.name}'"
+        )
     return item
 
 

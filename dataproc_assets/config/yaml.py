@@ -58,7 +58,7 @@ def read_yaml(path: Path, model: Any) -> Any:
     Raises ConfigError for a missing file, bad YAML, an unknown key, a wrong type or a value
     outside its range.
     """
-    name = _short(path)
+    name = short_path(path)
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
@@ -105,7 +105,7 @@ def _with_places(value: Any, node: yaml.Node | None, name: str, location: Locati
     return placed if isinstance(value, dict) else list(placed.values())
 
 
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
     """The path from `conf/` on: what a person edits, wherever the package is installed."""
     _, conf, below = path.as_posix().rpartition("/conf/")
     return f"conf/{below}" if conf else str(path)

@@ -164,3 +164,30 @@ def test_the_example_of_the_manual_is_the_message(conf):
     )
     unknown = "unknown key 'truts' (did you mean 'trust'?)"
     assert f"conf/sources/pixiv.yaml:{number}: {unknown}" in lines
+
+
+def test_a_profile_chooses_a_folder_of_metrics(conf):
+    other = conf / "metrics" / "other"
+    other.mkdir()
+    for name in ("clip", "extra"):
+        (other / f"{name}.yaml").write_bytes((conf / "metrics" / "clip.yaml").read_bytes())
+        change(other / f"{name}.yaml", name=name, decimals=1)
+    plain = load_project(conf)
+    assert "extra" not in plain.metrics
+    change(conf / "profiles/local.yaml", metrics="other")
+    project = load_project(conf)
+    assert list(project.metrics) == sorted([*plain.metrics, "extra"])
+    assert project.metrics["clip"].decimals == project.metrics["extra"].decimals == 1
+    assert project.metrics["tagger"] == plain.metrics["tagger"]
+    assert load_project(conf, "aws").metrics == plain.metrics
+    assert load_project(conf, "aws", metrics="other").metrics == project.metrics
+
+
+def test_a_folder_of_metrics_that_is_not_there_names_the_nearest(conf):
+    (conf / "metrics" / "other").mkdir()
+    change(conf / "profiles/local.yaml", metrics="othr")
+    assert message(conf).startswith(
+        "conf/profiles/local.yaml: no folder of metrics named 'othr' (did you mean 'other'?)"
+    )
+    change(conf / "profiles/local.yaml", metrics="other")
+    assert message(conf).startswith("conf/metrics/other: there is no .yaml file in")
