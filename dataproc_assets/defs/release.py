@@ -9,6 +9,7 @@ from dataproc_assets.defs.checks import release as checks
 from dataproc_assets.defs.run_pass import job_metadata, progress_log
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.defs.tables import flags
+from dataproc_assets.models.check import require
 from dataproc_assets.release.encoded import latent_index, latent_todo, latent_units
 from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import Manifest
@@ -62,7 +63,11 @@ def latents(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
 def _encode(
     context: dg.AssetExecutionContext, lake: Lake, name: str, config: LatentsConfig
 ) -> dict[str, object]:
-    """Run the encoding job over the images that have no latent."""
+    """Run the encoding job over the images that have no latent.
+
+    Raises:
+        WeightsError: a file of the VAE is missing or another one; no worker was started.
+    """
     profile, vae = lake.project.profile, lake.project.vaes[config.vae]
     index = latent_index(lake.store, latent_fingerprint(vae, profile.decode))
     addresses = lake.read_all("inventory").collect()
@@ -70,6 +75,8 @@ def _encode(
     units = latent_units(todo, profile.storage.unit_images)
     if not units:
         return {"encoded_now": 0}
+    if profile.runner.kind == "local":  # elsewhere are other files, which the workers verify
+        require(vae)
     job_config = {
         "storage": lake.store.url,
         "vae": vae.model_dump(mode="json"),

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.models.check import require
 from dataproc_assets.runners import Job, JobResult, Progress, make_runner
 from dataproc_assets.runners.base import OnProgress
 from dataproc_assets.storage.lake import Lake
@@ -25,12 +26,17 @@ def run_pass(
     """Score the units with some metrics; nothing is started where nothing is asked of them.
 
     Returns metadata: images, errors by kind, images a second, workers, seconds.
+
+    Raises:
+        WeightsError: a file of a model is missing or another one; no worker was started.
     """
     asked = _only(units, list(metrics))
     if not asked:
         context.log.info(f"{source}: nothing to score for {', '.join(metrics)}")
         return {"images": 0}
     profile = lake.project.profile
+    if profile.runner.kind == "local":  # elsewhere are other files, which the workers verify
+        require(*metrics.values())
     config = {
         "storage": lake.store.url,
         "source": source,

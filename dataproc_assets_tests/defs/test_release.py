@@ -97,6 +97,15 @@ def test_latents_are_due_once_they_are_asked_for(world: World):
     assert not world.lake.fresh("latents", "demo")
 
 
+def test_a_vae_that_is_another_one_fails_before_a_worker_starts(world: World):
+    """Said by the run's own process and not by a worker, whose error would be a JobFailed."""
+    world.change("releases/demo.yaml", lambda conf: conf.update(latents=LATENTS))
+    world.change("vaes/demo.yaml", lambda conf: conf["weights"].update(sha256="0" * 64))
+    name, message = cause(world.make("latents", partition="demo"))
+    assert name == "WeightsError"
+    assert "conf/vaes/demo.yaml:" in message and "expected 0000" in message
+
+
 def _rename_release(world: World) -> None:
     """A release `other` in place of the published one, of every rating."""
 

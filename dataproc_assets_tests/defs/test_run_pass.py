@@ -3,8 +3,11 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 import polars as pl
+import pytest
 
+from dataproc_assets.config.metrics import OpenClip
 from dataproc_assets.defs.run_pass import job_metadata, progress_log, run_pass
+from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.runners import JobResult, Progress
 from dataproc_assets.storage.parquet import to_parquet
 from dataproc_assets_tests.defs.world import World
@@ -31,6 +34,24 @@ def test_units_that_lack_none_of_the_metrics_start_no_job(finished: World):
     with dg.build_asset_context() as context:
         assert run_pass(context, finished.lake, "pixiv", metrics, units) == {"images": 0}
         assert run_pass(context, finished.lake, "pixiv", metrics, {}) == {"images": 0}
+
+
+def test_weights_that_are_other_ones_fail_the_pass_before_a_worker_starts(world: World):
+    """Said by this process and not by a worker, whose error would be a JobFailed."""
+    clip = world.lake.project.metrics["clip"]
+    assert isinstance(clip, OpenClip)
+    digest, wrong = clip.encoder.weights.sha256, {"sha256": "0" * 64}
+    world.change("metrics/clip.yaml", lambda conf: conf["encoder"]["weights"].update(wrong))
+    world.change("metrics/tagger.yaml", lambda conf: conf["heads"].update(uri="hf://a/b/c.json"))
+    metrics = {name: world.lake.project.metrics[name] for name in ("clip", "tagger", "pixels")}
+    units = {"a.todo.parquet": _unit([["clip", "tagger", "pixels"]])}
+    with dg.build_asset_context() as context, pytest.raises(WeightsError) as error:
+        run_pass(context, world.lake, "pixiv", metrics, units)
+    first, second = str(error.value).splitlines()
+    assert first.startswith("conf/metrics/clip.yaml:")
+    assert ": encoder.weights: /" in first and f"has sha256 {digest}, expected 00" in first
+    assert second.startswith("conf/metrics/tagger.yaml:")
+    assert second.endswith("fetch it with: dataproc weights fetch tagger")
 
 
 def test_a_jobs_result_as_metadata():
