@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Group
 from click.testing import CliRunner, Result
 
 from dataproc_assets.cli import cli, main
@@ -47,7 +48,7 @@ def start(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | str | None:
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_names_every_command_and_the_environment(flag: str):
     said = call(flag).output
-    for word in ("run", "upload", "report", "DATAPROC_PROFILE", "DAGSTER_HOME"):
+    for word in ("run", "upload", "report", "weights", "DATAPROC_PROFILE", "DAGSTER_HOME"):
         assert word in said
 
 
@@ -67,8 +68,11 @@ def test_every_command_says_what_it_does(command: str, words: list[str]):
 
 
 def test_every_command_has_help():
-    assert sorted(cli.commands) == ["report", "run", "upload"]
-    for command in cli.commands.values():
+    assert sorted(cli.commands) == ["report", "run", "upload", "weights"]
+    assert isinstance(cli.commands["weights"], Group)
+    below = cli.commands["weights"].commands
+    assert sorted(below) == ["check", "fetch", "list"]
+    for command in (*cli.commands.values(), *below.values()):
         assert command.help
         for option in command.params:
             assert option.param_type_name == "argument" or option.help  # type: ignore[attr-defined]
