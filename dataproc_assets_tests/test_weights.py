@@ -206,3 +206,16 @@ def test_a_folder_of_metrics_is_taken_without_switching_the_profile(conf):
     assert "conf/metrics/other/clip.yaml:" in result.output
     assert "fetch it with: dataproc weights fetch --metrics other clip" in result.output
     assert call("check", "--metrics", "othr").exit_code == 1
+
+
+def test_what_production_lacks_is_listed_with_the_command_that_fetches_it(conf, hub, tmp_path):
+    names = ("clip", "tagger", "sdxl")
+    code, _, said = run(hub, tmp_path, "check", "--metrics", "production", *names)
+    lines = said.splitlines()
+    assert code == 1 and len(lines) == 4
+    for line, name in zip(lines, ("clip", "tagger", "tagger", "sdxl"), strict=True):
+        option = "" if name == "sdxl" else " --metrics production"
+        folder = "vaes" if name == "sdxl" else "metrics/production"
+        assert line.startswith(f"conf/{folder}/{name}.yaml:")
+        assert line.endswith(f"fetch it with: dataproc weights fetch{option} {name}")
+    assert not hub.requests

@@ -1,6 +1,7 @@
 import pytest
 
 from dataproc_assets.config.project import load_project
+from dataproc_assets.config.weights import files_of
 from dataproc_assets.config.yaml import ConfigError
 from dataproc_assets_tests.config.conf import change, copy_conf, replace
 
@@ -68,8 +69,8 @@ def test_a_name_is_that_of_its_file(conf, file):
         ),
         (
             "releases/demo",
-            {"latents__vae": "sdxl"},
-            "conf/releases/demo.yaml: no vae named 'sdxl'; there are demo",
+            {"latents__vae": "sdlx"},
+            "conf/releases/demo.yaml: no vae named 'sdlx' (did you mean 'sdxl'?)",
         ),
         (
             "releases/demo",
@@ -191,3 +192,18 @@ def test_a_folder_of_metrics_that_is_not_there_names_the_nearest(conf):
     )
     change(conf / "profiles/local.yaml", metrics="other")
     assert message(conf).startswith("conf/metrics/other: there is no .yaml file in")
+
+
+@pytest.mark.parametrize("profile", ["local", "aws"])
+def test_the_production_models_validate_without_their_weights(profile):
+    plain, project = (
+        load_project(profile=profile),
+        load_project(profile=profile, metrics="production"),
+    )
+    assert project.metrics.keys() == plain.metrics.keys()
+    changed = {name for name, one in project.metrics.items() if one != plain.metrics[name]}
+    assert changed == {"clip", "tagger"}
+    files = dict(files_of({"metrics": project.metrics, "vae": project.vaes["sdxl"]}))
+    elsewhere = [file for file in files.values() if not file.uri.startswith("package:")]
+    assert len(elsewhere) == 4
+    assert all(file.sha256 and file.revision for file in elsewhere)
