@@ -36,6 +36,10 @@ def test_a_rating_may_be_called_as_a_tag_is(tmp_path):
     ]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_columns_name(tmp_path):
+    assert read(tmp_path, b"\xef\xbb\xbfname,category\nsolo,0\n") == (["solo"], ["general"])
+
+
 def test_other_columns_and_empty_lines_do_not_matter(tmp_path):
     text = "name,ips,category\nsmile,[],0\n\nsolo,[],0\n"
     assert read(tmp_path, text.encode()) == (["smile", "solo"], ["general"] * 2)

@@ -104,12 +104,24 @@ def test_a_row_is_the_same_bits_in_any_company(models, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_on_a_cpu_the_batch_size_does_not_change_a_bit(tmp_path, backend):
+    one, five = (tagger(tmp_path, backend, batch_size=size, decimals=9) for size in (1, 5))
+    assert forward(load_model(one)).equals(forward(load_model(five)))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_picture_without_a_finite_output_has_neither_tags_nor_an_empty_list(models, backend):
     model = models[backend]
     shown = [model.preprocess(picture) for picture in PICTURES[:2]]
     rows = model.forward([np.full_like(shown[0], np.nan), shown[1]])
     assert rows.row(0) == (None,) * 5
     assert rows[1:].equals(model.forward(shown[1:]))
+
+
+def test_without_ratings_too_nan_is_no_empty_list(tmp_path):
+    model = load_model(tagger(tmp_path, "timm", ratings=[]))
+    shown = model.preprocess(PICTURES[0])
+    assert model.forward([np.full_like(shown, np.nan)]).rows() == [(None,)]
 
 
 def test_a_category_without_a_floor_is_left_out_and_must_be_said(tmp_path):
