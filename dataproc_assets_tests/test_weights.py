@@ -113,7 +113,8 @@ def test_what_is_missing_is_fetched_from_the_hub_verified_and_not_again(conf, hu
     code, _, said = run(hub, tmp_path, "check", "clip")
     assert code == 1
     assert said == (
-        f"{where}hf://{MODEL} is not on this machine; fetch it with: dataproc weights fetch clip\n"
+        f"{where}hf://{MODEL} is not in the Hugging Face cache; "
+        "fetch it with: dataproc weights fetch clip\n"
     )
     assert not hub.requests
     _, listed, _ = run(hub, tmp_path, "list", "clip")

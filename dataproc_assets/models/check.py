@@ -13,8 +13,8 @@ from dataproc_assets.models.weights import (
     WeightsError,
     difference,
     fault,
-    fetch_command,
     look,
+    missing,
     refuse_pickles,
     verified,
 )
@@ -61,7 +61,7 @@ def examine(use: Use) -> Found:
     except FetchError as error:
         return Found("refused", fault=str(fault(file, where, f"{file.uri} {error}")))
     if path is None:
-        return Found("absent", fault=str(fault(file, where, f"{file.uri} {_missing(use)}")))
+        return Found("absent", fault=str(missing(file, where)))
     if wrong := _difference(file, path):
         return Found("mismatch", path, str(fault(file, where, f"{path} {wrong}")))
     return Found("present", path)
@@ -83,12 +83,6 @@ def require(*configs: MetricConfig | VaeConfig) -> None:
             faults.append(str(error))
     if faults:
         raise WeightsError("\n".join(faults))
-
-
-def _missing(use: Use) -> str:
-    if use.file.uri.startswith(("hf://", "s3://")):
-        return f"is not on this machine; fetch it with: {fetch_command(use.file, use.where)}"
-    return "does not exist; put it there or correct its uri"
 
 
 def _difference(file: File, path: Path) -> str:

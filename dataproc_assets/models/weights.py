@@ -73,14 +73,21 @@ def find(file: File, where: str) -> Path:
         raise fault(file, where, f"{file.uri} {error}") from error
     except WeightsError as error:
         raise fault(file, where, str(error)) from None
-    if path is not None:
-        return path
-    if file.uri.startswith("hf://"):
-        missing = f"is not in the Hugging Face cache; fetch it with: {fetch_command(file, where)}"
-        raise fault(file, where, f"{file.uri} {missing}")
+    if path is None:
+        raise missing(file, where)
+    return path
+
+
+def missing(file: File, where: str) -> WeightsError:
+    """What to say of a file that is not on this machine."""
+    if file.uri.startswith(("hf://", "s3://")):
+        cache = "the Hugging Face cache" if file.uri.startswith("hf://") else "the cache"
+        text = f"is not in {cache}; fetch it with: {fetch_command(file, where)}"
+        return fault(file, where, f"{file.uri} {text}")
+    remedy = "put it there or correct its uri"
     if file.uri.startswith("package:"):
-        raise fault(file, where, f"{locate(file.uri)} does not exist; install the package again")
-    raise fault(file, where, f"{locate(file.uri)} does not exist; put it there or correct its uri")
+        remedy = "install the package again"
+    return fault(file, where, f"{locate(file.uri)} does not exist; {remedy}")
 
 
 def refuse_pickles(file: File, where: str) -> None:

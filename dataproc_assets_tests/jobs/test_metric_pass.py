@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dataproc_assets.config.metrics import OnnxClassifier
 from dataproc_assets.jobs.read import StorageOutageError
 from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.models.load import load_model
@@ -260,3 +262,21 @@ def test_types_are_the_metrics_even_when_all_rows_failed(tmp_path: Path) -> None
     assert bad.schema == read_part(store, "pixels", "good").schema
     assert bad.schema["pixels_phash"] == pl.UInt64
     assert bad["status"].to_list() == ["failed", "failed"]
+
+
+def test_another_weight_stops_a_worker_before_the_first_image_with_its_line(tmp_path: Path) -> None:
+    softmax = metric("softmax")
+    assert isinstance(softmax, OnnxClassifier)
+    wrong = softmax.weights.model_copy(update={"sha256": "0" * 64})
+    job = pass_job(
+        tmp_path / "store",
+        {"u": write_pictures(tmp_path / "crawl", 2, ["softmax", "pixels"])},
+        (softmax.model_copy(update={"weights": wrong}), "pixels"),
+    )
+    job = replace(job, config=json.loads(json.dumps(job.config)))  # as a worker of its own gets it
+
+    with pytest.raises(WeightsError, match=rf"^{softmax.weights.place}: weights: .*expected 0000"):
+        run_here(job, tmp_path)
+
+    assert re.fullmatch(r"conf/metrics/softmax\.yaml:\d+", softmax.weights.place)
+    assert not parts(tmp_path / "store")

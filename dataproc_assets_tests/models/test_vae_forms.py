@@ -1,22 +1,28 @@
 """An autoencoder in each form that files of one come in: it computes the same in all."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from huggingface_hub import constants
 from safetensors.torch import save_file
 
+from dataproc_assets.config.weights import Folder
 from dataproc_assets.models.vae import load_vae
 from dataproc_assets.models.weights import WeightsError
+from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.models.drawn import (
     SMALL_VAE,
     drawn_vae,
     ldm_names,
     old_names,
+    vae_config,
     vae_file,
     vae_folder,
 )
+from dataproc_assets_tests.models.hub import COMMIT
 
 PICTURES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
@@ -124,3 +130,27 @@ def test_a_folders_digest_is_checked_file_by_file(tmp_path, model):
     (tmp_path / "config.json").write_text(json.dumps(SMALL_VAE | {"sample_size": 64}))
     with pytest.raises(WeightsError, match=r"drawn\.yaml: folder: .*config\.json has sha256"):
         load_vae(config)
+
+
+def test_a_folder_on_s3_is_fetched_file_by_file(tmp_path, model, expected, s3_url, monkeypatch):
+    monkeypatch.setenv("DATAPROC_WEIGHTS", str(tmp_path / "cache"))
+    model.save_pretrained(tmp_path / "vae")
+    local = vae_folder(tmp_path / "vae", SMALL_VAE)
+    assert local.folder is not None
+    for file in local.folder.files().values():
+        ObjectStore(s3_url).put_file(Path(file.uri).name, Path(file.uri))
+    folder = local.folder.model_copy(update={"uri": s3_url})
+    assert same(local.model_copy(update={"folder": folder}), expected)
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 1
+
+
+def test_a_folder_of_the_hub_is_read_from_its_cache(tmp_path, model, expected, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--owner--vae" / "snapshots" / COMMIT / "below"
+    config = vae_config(
+        SMALL_VAE, name="drawn", folder=Folder(uri="hf://owner/vae/below", revision=COMMIT)
+    )
+    with pytest.raises(WeightsError, match=r"drawn\.yaml: folder: .*below/config\.json is not in"):
+        load_vae(config)
+    model.save_pretrained(snapshot)
+    assert same(config, expected)
