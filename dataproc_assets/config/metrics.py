@@ -4,69 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dataproc_assets.config.base import Name, StrictModel
+from dataproc_assets.config.base import Name
 from dataproc_assets.config.encoders import Encoder, ImageInput
 from dataproc_assets.config.heads import Head
+from dataproc_assets.config.metric_base import Library, Metric, TimmMetric
 from dataproc_assets.config.weights import File
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Category = Literal["general", "character", "copyright", "artist", "meta"]
-ModelArgs = dict[str, bool | int | float | str | list[int] | list[float]]
-Library = Literal["pytorch", "onnx", "pillow"]
-
 
 CHROMA_CELLS = 4
 """Cells of a thumbnail's brightness along one cell of its colours."""
 
-# What this package says to timm itself; the others could fetch or unpickle other weights.
-_OWN_ARGS = {
-    "checkpoint_path",
-    "cache_dir",
-    "features_only",
-    "in_chans",
-    "num_classes",
-    "pretrained",
-    "pretrained_cfg",
-    "pretrained_cfg_overlay",
-}
 
-
-class _Metric(StrictModel):
-    name: Name
-    on: Literal["todo", "representatives"]  # in the shared pass, or late, on one of a cluster
-    batch_size: int = Field(gt=0)
-    version: int = Field(ge=1)  # of this metric's code: raise it when the code changes the values
-    seconds_per_image: float = Field(gt=0)
-
-    @property
-    def library(self) -> Library:
-        """What it runs on."""
-        return "pytorch"
-
-    @property
-    def class_columns(self) -> list[str]:
-        """The columns of a classifier's classes, which the rules of safety may name."""
-        return []
-
-    @property
-    def text_column(self) -> str | None:
-        """The column of a captioner's text."""
-        return None
-
-
-class _Timm(_Metric):
-    """`model` is a name of timm's, `model_args` what it is built with (`img_size: 448`)."""
-
-    model_args: ModelArgs = Field({})
-
-    @model_validator(mode="after")
-    def _builds_only(self) -> "_Timm":
-        if own := sorted(_OWN_ARGS & self.model_args.keys()):
-            raise ValueError(f"model_args cannot say {', '.join(own)}; the package does")
-        return self
-
-
-class OpenClip(_Metric):
+class OpenClip(Metric):
     """`{name}_embedding` (unit norm) and one `{name}_{head}` a score head on it."""
 
     kind: Literal["open_clip"]
@@ -76,7 +27,7 @@ class OpenClip(_Metric):
     decimals: int = Field(ge=0)
 
 
-class _Classifier(_Metric):
+class _Classifier(Metric):
     classes: list[Name] = Field(min_length=1)  # in the order of the model's outputs
     decimals: int = Field(ge=0)
 
@@ -99,7 +50,7 @@ class OnnxClassifier(_Classifier):
         return "onnx"
 
 
-class TimmClassifier(_Classifier, _Timm):
+class TimmClassifier(_Classifier, TimmMetric):
     """`{name}_{class}`: the probabilities of a timm classifier, in the order of its outputs."""
 
     kind: Literal["timm_classifier"]
@@ -109,7 +60,7 @@ class TimmClassifier(_Classifier, _Timm):
     output: Literal["softmax", "sigmoid"]  # classes that exclude each other, or do not
 
 
-class Tagger(_Timm):
+class Tagger(TimmMetric):
     """`{name}_tags` and `{name}_rating_{rating}` by a network with one output a tag.
 
     `selected_tags` is a CSV as WD taggers ship it, a row an output. `floors` gives the least p
@@ -146,7 +97,7 @@ class Tagger(_Timm):
         return self
 
 
-class LinearTagger(_Metric):
+class LinearTagger(Metric):
     """`{name}_tags`: tags by linear heads on an embedding.
 
     `floors` is the least p of a category that is written down, null for none of it. What a
@@ -161,7 +112,7 @@ class LinearTagger(_Metric):
     decimals: int = Field(ge=0)
 
 
-class Pixels(_Metric):
+class Pixels(Metric):
     """Facts of the file and the decoded picture: size, hashes, thumbnail, sharpness, colour."""
 
     kind: Literal["pixels"]
@@ -175,7 +126,7 @@ class Pixels(_Metric):
         return "pillow"
 
 
-class _Captioner(_Metric):
+class _Captioner(Metric):
     encoder: Encoder
     decimals: int = Field(ge=0)
 

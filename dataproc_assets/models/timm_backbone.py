@@ -8,7 +8,7 @@ import timm
 import torch
 
 from dataproc_assets.config.encoders import ImageInput
-from dataproc_assets.config.metrics import ModelArgs
+from dataproc_assets.config.metric_base import ModelArgs
 from dataproc_assets.config.weights import File
 from dataproc_assets.models.base import DecodedImage, in_fixed_batches
 from dataproc_assets.models.images import to_input

@@ -129,7 +129,7 @@ def tagger(folder: Path, backend: str, **update: Any) -> MetricConfig:
         own = {
             "model": ARCHITECTURE,
             "weights": tensors(folder / "wd.safetensors", model),
-            "input": {**INPUT, "channels": "bgr"},
+            "input": {**INPUT, "fit": "pad", "channels": "bgr"},
             "output": "logits",
         }
     else:
@@ -137,6 +137,7 @@ def tagger(folder: Path, backend: str, **update: Any) -> MetricConfig:
             "weights": onnx(folder / "wd.onnx", Wrapped(model), (SIDE, SIDE, 3)),
             "input": {
                 "side": SIDE,
+                "fit": "pad",
                 "resample": "bicubic",
                 "channels": "bgr",
                 "layout": "nhwc",

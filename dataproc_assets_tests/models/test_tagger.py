@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 
 from dataproc_assets.models.columns import TAGS, metric_columns
@@ -46,8 +47,12 @@ def forward(model) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def by_hand() -> np.ndarray:
-    """Probabilities [pictures, outputs]: BGR, -1..1, through the network, sigmoid."""
-    squares = [np.asarray(p.image.resize((SIDE, SIDE), 3), np.float32) for p in PICTURES]
+    """Probabilities [pictures, outputs]: on white, BGR, -1..1, through the network, sigmoid."""
+    squares = []
+    for picture in PICTURES:
+        white = Image.new("RGB", (320, 320), "white")
+        white.paste(picture.image, (0, 40))  # of 320 x 240 pixels
+        squares.append(np.asarray(white.resize((SIDE, SIDE), 3), np.float32))
     shown = np.stack(squares)[..., ::-1].transpose(0, 3, 1, 2) / 127.5 - 1
     with torch.inference_mode():
         rows = [network(len(ROWS))(torch.from_numpy(one[None].copy())) for one in shown]
