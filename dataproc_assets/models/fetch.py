@@ -42,17 +42,19 @@ def fetch_object(file: File, *, again: bool = False, on_bytes: OnBytes | None = 
     the right digest.
 
     Raises:
-        FetchError: it cannot be read, or has another digest.
+        FetchError: it cannot be read or kept, or has another digest.
     """
     path = cached_object(file)
     if path.is_file() and not again:
         return path
-    old = _stamp(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_suffix(".lock")):
-        if _stamp(path) != old:  # another process was quicker
-            return path
-        _download(file, path, on_bytes)
+    try:
+        old = _stamp(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.with_suffix(".lock")):
+            if _stamp(path) == old:  # no other process was quicker
+                _download(file, path, on_bytes)
+    except OSError as error:
+        raise FetchError(f"cannot be kept in {path.parent}: {error.strerror}") from error
     return path
 
 
@@ -79,6 +81,7 @@ def _download(file: File, path: Path, on_bytes: OnBytes | None) -> None:
                 "object, or, if the model was meant to change, put the new digest into the YAML"
             )
         part.close()
+        Path(part.name).chmod(0o644)  # a cache may be several people's
         Path(part.name).replace(path)
 
 

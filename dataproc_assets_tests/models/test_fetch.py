@@ -91,6 +91,13 @@ def test_a_store_that_is_away_is_said(s3_url, monkeypatch, cache):
     assert not files(cache)
 
 
+def test_a_cache_that_cannot_be_written_is_said(s3_url, cache):
+    file = put(s3_url, b"weights")
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(WeightsError, match=rf"{file.uri} cannot be kept in {cache}: "):
+        read_verified(file, WHERE)
+
+
 def test_a_damaged_copy_is_fetched_again_once(s3_url, cache):
     file = put(s3_url, b"weights")
     path = fetch_object(file)

@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.objects import PIECE, ObjectStore, open_store
 from dataproc_assets_tests.s3 import BUCKET
 
 ODD_NAMES = ["ü ぴ%20.jpg", "a b+c&d=e?f#1.json", "~tilde*.txt", "[x]{y}|z^`.jpg", ".hidden"]
@@ -77,6 +77,17 @@ def test_a_listing_has_more_than_one_page(store):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: store.put(name, b"x"), names))
     assert store.list("many")["path"].to_list() == names
+
+
+def test_a_large_object_comes_piece_by_piece(store):
+    data = bytes(range(256)) * (2 * PIECE // 256) + b"end"
+    store.put("a/b.bin", data)
+    size, pieces = store.stream("a/b.bin")
+    read = list(pieces)
+    assert (size, b"".join(read)) == (len(data), data)
+    assert len(read) > 1
+    with pytest.raises(FileNotFoundError):
+        store.stream("missing")
 
 
 def test_a_large_file_goes_up_in_parts(store, tmp_path):
