@@ -26,7 +26,12 @@ def load_clip(encoder: Encoder, where: str) -> Clip:
     """
     arguments = _arguments(encoder, where)
     kind = open_clip.CustomTextCLIP if arguments.pop("custom_text", False) else open_clip.CLIP
-    model = kind(**arguments)
+    try:
+        model = kind(**arguments)
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{where}: encoder: open_clip does not build {_name(encoder)}: {error}"
+        ) from error
     with open_tensors(encoder.weights, f"{where}: encoder.weights") as tensors:
         if "logit_scale" in tensors:  # a number in some checkpoints, a list of one in others
             tensors["logit_scale"] = tensors["logit_scale"].reshape(model.logit_scale.shape)

@@ -130,6 +130,12 @@ def test_a_json_of_something_else_is_refused(tmp_path):
         load_clip(settings, WHERE)
 
 
+def test_an_architecture_that_open_clip_does_not_build_is_said(tmp_path):
+    settings = encoder(tmp_path, {"a": torch.zeros(1)}, SMALL | {"depth": 3})
+    with pytest.raises(WeightsError, match=r"open_clip does not build .*clip\.json: .*depth"):
+        load_clip(settings, WHERE)
+
+
 def test_weights_of_another_model_are_said_in_one_line(tmp_path):
     tensors = drawn(embed_dim=24).state_dict()
     tensors["extra"] = torch.zeros(1)
