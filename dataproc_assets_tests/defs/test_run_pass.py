@@ -42,16 +42,16 @@ def test_weights_that_are_other_ones_fail_the_pass_before_a_worker_starts(world:
     assert isinstance(clip, OpenClip)
     digest, wrong = clip.encoder.weights.sha256, {"sha256": "0" * 64}
     world.change("metrics/clip.yaml", lambda conf: conf["encoder"]["weights"].update(wrong))
-    world.change("metrics/tagger.yaml", lambda conf: conf["heads"].update(uri="hf://a/b/c.json"))
-    metrics = {name: world.lake.project.metrics[name] for name in ("clip", "tagger", "pixels")}
-    units = {"a.todo.parquet": _unit([["clip", "tagger", "pixels"]])}
+    world.change("metrics/caption.yaml", lambda conf: conf["bank"].update(uri="hf://a/b/c.json"))
+    metrics = {name: world.lake.project.metrics[name] for name in ("clip", "caption", "pixels")}
+    units = {"a.todo.parquet": _unit([["clip", "caption", "pixels"]])}
     with dg.build_asset_context() as context, pytest.raises(WeightsError) as error:
         run_pass(context, world.lake, "pixiv", metrics, units)
     first, second = str(error.value).splitlines()
     assert first.startswith("conf/metrics/clip.yaml:")
     assert ": encoder.weights: /" in first and f"has sha256 {digest}, expected 00" in first
-    assert second.startswith("conf/metrics/tagger.yaml:")
-    assert second.endswith("fetch it with: dataproc weights fetch tagger")
+    assert second.startswith("conf/metrics/caption.yaml:")
+    assert second.endswith("fetch it with: dataproc weights fetch caption")
 
 
 def test_a_jobs_result_as_metadata():
