@@ -50,6 +50,17 @@ class OnnxClassifier(_Classifier):
         return "onnx"
 
 
+class LinearClassifier(_Classifier):
+    """`{name}_{class}`: the softmax of linear heads on an embedding, a head a class.
+
+    `heads` holds `weight` [classes, dimensions] and `bias` [classes], and names its encoder.
+    """
+
+    kind: Literal["linear_classifier"]
+    encoder: Encoder
+    heads: File
+
+
 class TimmClassifier(_Classifier, TimmMetric):
     """`{name}_{class}`: the probabilities of a timm classifier, in the order of its outputs."""
 
@@ -95,21 +106,6 @@ class Tagger(TimmMetric):
         if len(set(self.ratings)) < len(self.ratings):
             raise ValueError("ratings names one twice")
         return self
-
-
-class LinearTagger(Metric):
-    """`{name}_tags`: tags by linear heads on an embedding.
-
-    `floors` is the least p of a category that is written down, null for none of it. What a
-    training set keeps is decided later, by curation, and may be stricter without a second pass.
-    """
-
-    kind: Literal["linear_tagger"]
-    encoder: Encoder
-    heads: File
-    vocabulary: File  # lines of `tag<TAB>category`, in the order of the heads
-    floors: dict[Name, Share | None]
-    decimals: int = Field(ge=0)
 
 
 class Pixels(Metric):
@@ -169,9 +165,9 @@ class CocaCaptioner(_Captioner):
 MetricConfig = Annotated[
     OpenClip
     | OnnxClassifier
+    | LinearClassifier
     | TimmClassifier
     | Tagger
-    | LinearTagger
     | Pixels
     | RetrievalCaptioner
     | CocaCaptioner,

@@ -5,7 +5,7 @@ import polars as pl
 from dataproc_assets.config.metrics import (
     CHROMA_CELLS,
     CocaCaptioner,
-    LinearTagger,
+    LinearClassifier,
     MetricConfig,
     OnnxClassifier,
     OpenClip,
@@ -43,10 +43,8 @@ def metric_columns(metric: MetricConfig) -> pl.Schema:
     if isinstance(metric, OpenClip):
         columns = {"embedding": pl.Array(pl.Float16, metric.dimensions)}
         columns |= dict.fromkeys(metric.heads, pl.Float32)
-    elif isinstance(metric, OnnxClassifier | TimmClassifier):
+    elif isinstance(metric, OnnxClassifier | LinearClassifier | TimmClassifier):
         columns = dict.fromkeys(metric.classes, pl.Float32)
-    elif isinstance(metric, LinearTagger):
-        columns = {"tags": TAGS}
     elif isinstance(metric, Tagger):
         columns = {"tags": TAGS}
         columns |= dict.fromkeys([f"rating_{name}" for name in metric.ratings], pl.Float32)

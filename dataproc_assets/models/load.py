@@ -14,7 +14,7 @@ import polars as pl
 
 from dataproc_assets.config.metrics import (
     CocaCaptioner,
-    LinearTagger,
+    LinearClassifier,
     MetricConfig,
     OnnxClassifier,
     OpenClip,
@@ -44,7 +44,7 @@ class _Place:
     threads: int
 
 
-def _encoder(metric: OpenClip | LinearTagger | RetrievalCaptioner, on: _Place) -> "ClipEncoder":
+def _encoder(metric: OpenClip | LinearClassifier | RetrievalCaptioner, on: _Place) -> "ClipEncoder":
     """The encoder of a metric; one in this process for equal models, inputs and batch sizes."""
     from dataproc_assets.models.encoder import ClipEncoder
     from dataproc_assets.models.torch_threads import use_threads
@@ -105,6 +105,12 @@ def _onnx_classifier(metric: OnnxClassifier, on: _Place) -> tuple[Backbone, Read
     return _onnx(metric, len(metric.classes), "classes names", on), class_reading(metric)
 
 
+def _linear_classifier(metric: LinearClassifier, on: _Place) -> tuple[Backbone, Reading]:
+    from dataproc_assets.models.classifier import linear_class_reading
+
+    return _encoder(metric, on), linear_class_reading(metric, on.where)
+
+
 def _timm_classifier(metric: TimmClassifier, on: _Place) -> tuple[Backbone, Reading]:
     from dataproc_assets.models.classifier import class_reading
 
@@ -118,12 +124,6 @@ def _tagger(metric: Tagger, on: _Place) -> tuple[Backbone, Reading]:
     if metric.backend == "onnx":
         return _onnx(metric, read.outputs, "selected_tags has", on), read
     return _timm(metric, read.outputs, on), read
-
-
-def _linear_tagger(metric: LinearTagger, on: _Place) -> tuple[Backbone, Reading]:
-    from dataproc_assets.models.tags import linear_tag_reading
-
-    return _encoder(metric, on), linear_tag_reading(metric, on.where)
 
 
 def _retrieval_captioner(metric: RetrievalCaptioner, on: _Place) -> tuple[Backbone, Reading]:
@@ -149,9 +149,9 @@ def _pixels(metric: Pixels, on: _Place) -> tuple[Backbone, Reading]:
 _BUILDERS: dict[str, Callable[[Any, _Place], tuple[Backbone, Reading]]] = {
     "open_clip": _open_clip,
     "onnx_classifier": _onnx_classifier,
+    "linear_classifier": _linear_classifier,
     "timm_classifier": _timm_classifier,
     "tagger": _tagger,
-    "linear_tagger": _linear_tagger,
     "retrieval_captioner": _retrieval_captioner,
     "coca_captioner": _coca_captioner,
     "pixels": _pixels,

@@ -7,37 +7,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataproc_assets.config.metrics import LinearTagger, Tagger
-from dataproc_assets.models.base import Reading
+from dataproc_assets.config.metrics import Tagger
 from dataproc_assets.models.columns import TAGS
-from dataproc_assets.models.outputs import rows_by, sigmoid
+from dataproc_assets.models.outputs import sigmoid
 from dataproc_assets.models.selected_tags import RATING, read_selected_tags
-from dataproc_assets.models.tensors import tensors_for
-from dataproc_assets.models.weights import WeightsError, read_verified
-
-
-def linear_tag_reading(metric: LinearTagger, where: str) -> Reading:
-    """Tags whose sigmoid is at least their category's floor, by p descending, then by tag."""
-    head = tensors_for(metric.heads, metric.encoder.weights, f"{where}: heads")
-    lines = read_verified(metric.vocabulary, f"{where}: vocabulary").decode().splitlines()
-    tags, categories = (
-        list(column) for column in zip(*(x.split("\t") for x in lines), strict=True)
-    )
-    if len(tags) != len(head["weight"]):
-        raise WeightsError(
-            f"{where}: vocabulary has {len(tags)} tags, heads has {len(head['weight'])} rows"
-        )
-    vocabulary = _Vocabulary(tags, categories, metric.floors, f"{metric.name}_tags", where)
-
-    def read(embeddings: np.ndarray) -> pl.DataFrame:
-        p = sigmoid(rows_by(head["weight"], embeddings) + head["bias"]).round(metric.decimals)
-        return vocabulary.lists(p.astype(np.float32)).to_frame()
-
-    return read
+from dataproc_assets.models.weights import WeightsError
 
 
 class TagReading:
-    """Tags as above, of a network's outputs, and the probability of each rating.
+    """A picture's tags and the probability of each of its ratings, from a network's outputs.
+
+    Tags are those whose p is at least their category's floor, by p descending, then by tag.
 
     `outputs` is how many the vocabulary has.
     """

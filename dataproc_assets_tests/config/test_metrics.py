@@ -55,9 +55,9 @@ def test_what_changes_values_changes_the_fingerprint():
 
 
 def test_every_packaged_metric_has_its_own_fingerprint():
-    names = ("clip", "softmax", "tagger", "pixels", "caption")
+    names = ("clip", "softmax", "drawing", "tagger", "pixels", "caption")
     prints = {fingerprint(metric(name)) for name in names} | {fingerprint(vae())}
-    assert len(prints) == 6
+    assert len(prints) == 7
     assert all(len(one) == 16 and int(one, 16) >= 0 for one in prints)
 
 

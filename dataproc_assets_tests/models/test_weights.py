@@ -92,7 +92,7 @@ def test_a_folder_in_a_files_place_is_no_file(tmp_path):
         read_verified(File(uri=str(tmp_path / "w.onnx"), sha256="0" * 64), WHERE)
 
 
-@pytest.mark.parametrize("name", ["clip", "tagger", "caption", "softmax"])
+@pytest.mark.parametrize("name", ["clip", "tagger", "caption", "softmax", "drawing"])
 def test_a_wrong_digest_in_any_metric_names_its_yaml(name):
     text = metric(name).model_dump_json()
     last = text.rindex('"sha256":"') + len('"sha256":"')
@@ -102,7 +102,7 @@ def test_a_wrong_digest_in_any_metric_names_its_yaml(name):
 
 
 def test_heads_of_another_encoder_are_refused(tmp_path):
-    config = metric("tagger")
+    config = metric("caption")
     weights = locate(config.encoder.weights.uri).read_bytes()
     # One bit of one weight: the same shapes, so that only the digest tells.
     other = pinned(tmp_path / "clip.safetensors", weights[:-1] + bytes([weights[-1] ^ 1]))
