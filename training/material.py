@@ -16,7 +16,15 @@ CLIPART = Path("usr/share/openclipart")
 NOVEL = Path("usr/share/games/renpy/the_question/game/images")
 # One theme of 1,375 computed stars and four icon themes would otherwise be half of the set.
 MOST_OF_ONE_CREATOR_IN_A_FOLDER = 200
-SHORTEST_SIDE, MOST_PIXELS = 100, 4_000_000
+SHORTEST_SIDE, MOST_PIXELS = 64, 8_000_000
+# Of 256 parts of the creators, by hash of the name: the first are unseen, the next validation.
+UNSEEN, VALIDATION = 26, 52
+# Titles that name a collection and not what the picture shows.
+COLLECTIONS = re.compile(
+    r"^(gramastar|various cliparts|etiquette icons|lemon svg theme|part of the .* collection.*|"
+    r"flat icons?.*|untitled.*|drawing.*|clip ?art|.*\.svg)$",
+    re.IGNORECASE,
+)
 Image.MAX_IMAGE_PIXELS = None  # headers alone are read of the few that pass Pillow's limit
 
 
@@ -38,41 +46,57 @@ def _field(svg: str, name: str) -> str:
 def _keywords(svg: str) -> list[str]:
     found = re.findall(r"<rdf:li[^>]*>(.*?)</rdf:li>", svg, re.DOTALL)
     words = {" ".join(html.unescape(w).lower().replace("_", " ").split()) for w in found}
-    return sorted(words - {"", "hash", "unsorted", "special"})
+    codes = {word for word in words if re.fullmatch(r"0x[0-9a-f]+|\d+", word)}
+    return sorted(words - codes - {"", "hash", "unsorted", "special"})
+
+
+def plain(text: str) -> str:
+    """A title, file name or keyword as words: no creator, no number, no punctuation, lower case."""
+    text = re.sub(r"^clip\s?art by [^-]*-", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(by|remix)\b.*$|\(.*?\)", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    words = re.sub(r"[^A-Za-z' ]+", " ", text).lower().split()
+    return " ".join(word for word in words if len(word) > 1)
+
+
+def fold(creator: str) -> str:
+    """Where a creator's pictures belong: "training", "validation" or "unseen", by hash of the name.
+
+    A series by one creator stays together.
+    """
+    part = sha256(creator.lower().encode()).digest()[0]
+    return "unseen" if part < UNSEEN else "validation" if part < VALIDATION else "training"
 
 
 def clipart(material: Path) -> pl.DataFrame:
-    """One row a usable PNG: path, folder, title, keywords, creator, fold; sorted by path.
+    """One row a usable PNG, sorted by path.
 
-    `fold` is "unseen" for about a tenth of the creators (by hash of the name), who take no part
-    in any training, and "training" for the others.
+    Columns: path, folder (two levels), title (words; empty where it says nothing), file (words of
+    the file's name), keywords, creator, fold.
     """
+    root = material / CLIPART
     rows = []
-    for png in sorted((material / CLIPART / "png").rglob("*.png")):
-        relative = png.relative_to(material / CLIPART / "png")
-        svg = (
-            (material / CLIPART / "svg" / relative)
-            .with_suffix(".svg")
-            .read_text("utf-8", "replace")
-        )
+    for png in sorted((root / "png").rglob("*.png")):
+        relative = png.relative_to(root / "png")
         with Image.open(png) as image:
             width, height = image.size
         if min(width, height) < SHORTEST_SIDE or width * height > MOST_PIXELS:
             continue
+        svg = (root / "svg" / relative).with_suffix(".svg").read_text("utf-8", "replace")
         creator = _field(svg, "creator") or "unknown"
+        title = _field(svg, "title")
         rows.append(
             {
                 "path": str(png.relative_to(material)),
                 "folder": "/".join(relative.parts[:2])
                 if len(relative.parts) > 2
                 else relative.parts[0],
-                "title": _field(svg, "title"),
+                "title": "" if COLLECTIONS.match(title) else plain(title),
+                "file": plain(relative.stem.replace("_", " ").replace("-", " ")),
                 "keywords": _keywords(svg),
                 "creator": creator,
                 "draw": sha256(str(relative).encode()).hexdigest(),
-                "fold": "unseen"
-                if sha256(creator.lower().encode()).digest()[0] < 26
-                else "training",
+                "fold": fold(creator),
             }
         )
     frame = pl.DataFrame(rows)
