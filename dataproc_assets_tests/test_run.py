@@ -6,7 +6,7 @@ from dataproc_assets.run import RunFailed, Step, flow, run_stale, stale_steps
 from dataproc_assets.storage import layout
 from dataproc_assets_tests.defs.world import World, metadata, pixiv_record
 
-PASSES = ("clip", "pixels", "softmax", "tagger")
+PASSES = ("clip", "drawing", "pixels", "softmax", "tagger")
 INTAKE = ("inventory", "records", "todo")
 MERGING = ("metrics_merged", "merged", "prefiltered", "augmented", "dedup_intra")
 ACROSS = [("dedup_cross", None), ("caption", None), ("images", None), ("prompts", "animagine4"),

@@ -313,6 +313,8 @@ class World:
             return {"clip_embedding": embedding(key), "clip_score": CLIP_SCORES.get(key, 1.5)}
         if metric == "softmax":
             return {"softmax_sfw": 0.9, "softmax_nsfw": 0.1}
+        if metric == "drawing":
+            return dict.fromkeys(self.lake.project.metrics[metric].class_columns, 1 / 6)
         if metric == "tagger":
             return {"tagger_tags": [{"tag": "smile", "category": "general", "p": 0.9}]}
         if metric == "caption":
