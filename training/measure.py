@@ -9,6 +9,7 @@ Loads the shipped weights as a pass does, and writes each figure into its card, 
 import argparse
 import json
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,17 @@ class Measuring:
         self.project = load_project(profile="local")
         self.rows = clipart(material)
         self.unseen = self.rows.filter(fold="unseen")
-        self.models = Models(self.project, ["clip", "tagger", "drawing"])
         self.paths = [material / path for path in self.unseen["path"]]
-        self.said = self.models.look_at_files(self.paths)
+
+    @cached_property
+    def models(self) -> Models:
+        """The metrics that look at every picture."""
+        return Models(self.project, ["clip", "tagger", "drawing"])
+
+    @cached_property
+    def said(self) -> pl.DataFrame:
+        """What they say of the unseen pictures, a row a picture."""
+        return self.models.look_at_files(self.paths)
 
     def clip(self) -> dict:
         """Searching by text; copies and strangers."""
@@ -125,7 +134,6 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=list(TABLES))
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    pl.Config.set_verbose(False)
     path = WEIGHTS / "figures.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     measuring = Measuring(asked.material)

@@ -22,7 +22,7 @@ from torch.nn.functional import avg_pool2d
 
 from training.vae_pictures import SEED, SIZES, Pictures
 
-STEPS = 6000
+STEPS = 9000
 RATE, WARM_UP = 2e-3, 300
 LEVEL = 0.5  # the share of the steps at that rate; from there it falls to nothing
 # (share of the steps, crops, side, sizes of the whole pictures): a layer's normalisation is over
