@@ -77,7 +77,7 @@ def test_until_a_metric_passes_for_it_once(crawled: World):
     assert steps == [Step(INTAKE, "pixiv"), Step(("clip",), "pixiv"), Step(("todo",), "pixiv")]
     assert list(stale_steps(crawled.lake, source="pixiv", until="clip")) == []
     further = next(stale_steps(crawled.lake, source="pixiv", until="pixels"))
-    assert further == Step(("clip", "pixels"), "pixiv")
+    assert further == Step(("clip", "drawing", "pixels"), "pixiv")
 
 
 def test_a_change_in_one_source_leaves_the_other_alone(world: World):

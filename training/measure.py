@@ -141,7 +141,7 @@ def main() -> None:
         known[name] = rounded(getattr(measuring, name)())
         write_card(WEIGHTS / f"{name}.md", TABLES[name](known[name]))
         print(f"## {name}\n{TABLES[name](known[name])}\n", flush=True)
-        path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+        path.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ def test_no_pictures_give_no_rows_of_the_same_types(models):
 
 def test_metrics_of_one_encoder_share_it(models):
     backbones = {name: model.backbone for name, model in models.models.items()}
-    assert backbones["clip"] is backbones["caption"]
-    assert len(set(backbones.values())) == len(NAMES) - 1
+    assert backbones["clip"] is backbones["drawing"] is backbones["caption"]
+    assert len(set(backbones.values())) == len(NAMES) - 2
 
 
 def test_one_model_alone_gives_what_the_pass_gives(alone):
