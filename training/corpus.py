@@ -42,10 +42,10 @@ class Texts:
     words: np.ndarray
 
 
-def read_pictures(cache: Path, name: str = "clipart") -> Pictures:
+def read_pictures(cache: Path) -> Pictures:
     """Every row with its learned views."""
-    views = {view: np.load(cache / f"{name}.{view}.npy", mmap_mode="r") for view in LEARNED}
-    return Pictures(pl.read_parquet(cache / f"{name}.parquet"), views)
+    views = {view: np.load(cache / f"clipart.{view}.npy", mmap_mode="r") for view in LEARNED}
+    return Pictures(pl.read_parquet(cache / "clipart.parquet"), views)
 
 
 def read_texts(cache: Path, context: int) -> Texts:

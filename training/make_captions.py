@@ -6,15 +6,14 @@ Reads `clipart.parquet` of the cache and `clip.safetensors`; writes `caption.saf
 `caption.txt`.
 """
 
-import argparse
 import re
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 
+from training.command import ask_paths
 from training.embed import Encoder, text_embeddings
 
 MOST = 2000
@@ -41,10 +40,7 @@ def bank(rows: pl.DataFrame) -> list[str]:
 
 def main() -> None:
     """Runs the command in the module's first lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("cache", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    asked = parser.parse_args()
+    asked = ask_paths(__doc__, "cache", "out")
     torch.set_num_threads(1)
     captions = bank(pl.read_parquet(asked.cache / "clipart.parquet"))
     encoder = Encoder(asked.out)

@@ -7,7 +7,6 @@ kind ("caption", "word"), picture (its row in `clipart.parquet`, null for a word
 teacher, a unit vector as Array(Float16, 384).
 """
 
-import argparse
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from training.command import ask_paths
 from training.material import plain
 
 TEACHER = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -87,10 +87,7 @@ class Teacher:
 
 def main() -> None:
     """Runs the command in the module's first lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("teacher", "cache"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    asked = parser.parse_args()
+    asked = ask_paths(__doc__, "teacher", "cache")
     torch.set_num_threads(1)
     rows = pl.read_parquet(asked.cache / "clipart.parquet").with_row_index("picture")
     drawn = [

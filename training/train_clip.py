@@ -8,10 +8,8 @@ teacher knows of words; then the trunk learns to see drawings; then, on a trunk 
 the published one, projection and text tower are trained together.
 """
 
-import argparse
 import json
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
 from training.clip_parts import SEED, Images, start_projection, text_parameters
+from training.command import ask_paths
 from training.corpus import Pictures, Texts, read_pictures, read_texts
 from training.efficientnet import load_trunk
 from training.learn_words import learn_words
@@ -55,10 +54,7 @@ def settle_down(
 
 def main() -> None:
     """Runs the command in the module's first lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("checkpoint", "cache", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    asked = parser.parse_args()
+    asked = ask_paths(__doc__, "checkpoint", "cache", "out")
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     architecture = json.loads((asked.out / "clip.json").read_text())

@@ -6,13 +6,11 @@ Reads the cache of `training.features` and `clip.safetensors`; writes `drawing.s
 classes are those of `measure_drawing`.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from training.command import ask_paths
 from training.corpus import read_pictures
 from training.embed import Encoder
 from training.measure_drawing import KINDS, kinds
@@ -45,10 +43,7 @@ def softmax_regression(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def main() -> None:
     """Runs the command in the module's first lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("material", "cache", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    asked = parser.parse_args()
+    asked = ask_paths(__doc__, "material", "cache", "out")
     torch.set_num_threads(1)
     pictures, encoder = read_pictures(asked.cache), Encoder(asked.out)
     x = encoder.pictures(pictures.views["original"])

@@ -5,13 +5,11 @@
 Reads the cache of `training.features` and `clip.safetensors`; writes `score.safetensors`.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from training.command import ask_paths
 from training.corpus import read_pictures
 from training.embed import Encoder
 from training.measure_score import LINE, area_under_curve, sides
@@ -42,10 +40,7 @@ def logistic(x: np.ndarray, y: np.ndarray, importance: np.ndarray) -> tuple[np.n
 
 def main() -> None:
     """Runs the command in the module's first lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("cache", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    asked = parser.parse_args()
+    asked = ask_paths(__doc__, "cache", "out")
     torch.set_num_threads(1)
     pictures, encoder = read_pictures(asked.cache), Encoder(asked.out)
     x = encoder.pictures(pictures.views["original"])

@@ -6,15 +6,13 @@ Reads the cache of `training.features` and `clip.safetensors`; writes `tagger.sa
 `tf_efficientnet_lite0`, and `tagger.csv` in the layout of WD taggers.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from training.command import ask_paths
 from training.corpus import Pictures, read_pictures
 from training.efficientnet import upper_stages
 from training.measure_tagger import mean_average_precision
@@ -111,10 +109,7 @@ def train(model: Tagging, pictures: Pictures, truth: np.ndarray) -> None:
 
 def main() -> None:
     """Runs the command in the module's first lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("cache", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    asked = parser.parse_args()
+    asked = ask_paths(__doc__, "cache", "out")
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     pictures = read_pictures(asked.cache)
