@@ -7,13 +7,15 @@ back, and `output/message` the reason of a failure.
 
 import argparse
 import json
+import logging
 import os
+import sys
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dataproc_assets.storage.units import SUFFIX
 
@@ -79,10 +81,11 @@ def shared_units(inputs: Path, rank: int, world: int) -> dict[str, Path]:
     return {name.removesuffix(SUFFIX): folder / name for name in names}
 
 
-def run_worker(main: Main, about: str | None) -> None:
+def run_worker(main: Main, about: str | None) -> NoReturn:
     """The command line of a job: `main` of this worker's configuration, folders and rank.
 
-    A failure is printed and left for the runner; the process then ends with code 1.
+    The process ends here, with code 0, or with 1 after a failure, which is printed and left for
+    the runner.
     """
     follow_parent()
     parser = argparse.ArgumentParser(description=about)
@@ -93,7 +96,21 @@ def run_worker(main: Main, about: str | None) -> None:
     except Exception as error:
         traceback.print_exc()
         host.fail(error)
-        raise SystemExit(1) from error
+        _end(1)
+    _end(0)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process without the interpreter's own clean-up.
+
+    A reader thread may still be inside a model's library, where Python cannot stop it. Python's
+    clean-up ends such a thread by unwinding its stack, and C++ code answers that with SIGABRT:
+    a job whose parts are all written would count as failed.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def follow_parent() -> None:

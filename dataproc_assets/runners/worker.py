@@ -88,7 +88,8 @@ class Worker:
         code = self.exit_code or 0
         if code < 0:
             name = signal.Signals(-code).name
-            return f"worker {self.rank} was ended by {name} (out of memory, or killed)"
+            why = " (out of memory, or killed)" if -code == signal.SIGKILL else ""
+            return f"worker {self.rank} was ended by {name}{why}"
         return f"worker {self.rank} ended with exit code {code}"
 
     def log_tail(self) -> str:

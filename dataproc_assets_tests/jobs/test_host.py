@@ -1,12 +1,14 @@
 import json
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataproc_assets.jobs.host import read_host, run_worker, share, shared_units
+from dataproc_assets.jobs.host import read_host, share, shared_units
 
 
 def write(base: Path, current: str, hosts: list[str]) -> None:
@@ -57,20 +59,48 @@ def test_only_unit_files_are_units_and_each_is_one_workers(tmp_path: Path) -> No
     assert second["b"] == tmp_path / "todo" / "b.todo.parquet"
 
 
-def test_a_job_that_fails_leaves_its_reason_and_ends_with_1(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path, "algo-2", ["algo-1", "algo-2"])
-    (tmp_path / "processing" / "input" / "config").mkdir(parents=True)
-    (tmp_path / "processing" / "input" / "config" / "job.json").write_text('{"a": 1}')
-    monkeypatch.setattr(sys, "argv", ["job", "--base", str(tmp_path)])
+def run_job(base: Path, main: str) -> subprocess.CompletedProcess[str]:
+    """Run `main`, the text of a function, as a job of its own process."""
+    write(base, "algo-2", ["algo-1", "algo-2"])
+    (base / "processing" / "input" / "config").mkdir(parents=True)
+    (base / "processing" / "input" / "config" / "job.json").write_text('{"a": 1}')
+    head = "from dataproc_assets.jobs.host import run_worker\n"
+    text = head + textwrap.dedent(main) + "\nrun_worker(main, 'A job.')\n"
+    command = [sys.executable, "-c", text, "--base", str(base)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
-    def main(config: dict, inputs: Path, outputs: Path, rank: int, world: int) -> None:
-        raise ValueError(f"{config} {inputs.name} {outputs.name} {rank} of {world}")
 
-    with pytest.raises(SystemExit) as end:
-        run_worker(main, "A job.")
+def test_a_job_that_fails_leaves_its_reason_and_ends_with_1(tmp_path: Path) -> None:
+    done = run_job(
+        tmp_path,
+        """
+        def main(config, inputs, outputs, rank, world):
+            raise ValueError(f"{config} {inputs.name} {outputs.name} {rank} of {world}")
+        """,
+    )
 
-    assert end.value.code == 1
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
     reason = (tmp_path / "output" / "message").read_text()
     assert reason == "ValueError: {'a': 1} input output 1 of 2"
+
+
+def test_a_thread_inside_a_library_does_not_make_a_finished_job_fail(tmp_path: Path) -> None:
+    done = run_job(
+        tmp_path,
+        """
+        import threading, time, torch
+
+        def forever():
+            square = torch.eye(1500)
+            while True:
+                square = square @ square
+
+        def main(config, inputs, outputs, rank, world):
+            threading.Thread(target=forever, daemon=True).start()
+            time.sleep(0.3)
+            print("all parts are written")
+        """,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "all parts are written\n"), done.stderr
