@@ -1,7 +1,5 @@
 import json
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +12,10 @@ from PIL import Image
 
 from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.config.weights import File
+from dataproc_assets.jobs import encode_latents
 from dataproc_assets.jobs.cut import cut, psnr, to_pixels, to_signed
 from dataproc_assets.jobs.latent_rows import LATENT_SCHEMA, is_drawn
-from dataproc_assets.jobs.read import StorageOutageError
+from dataproc_assets.jobs.read import StorageOutageError, read_image
 from dataproc_assets.models.vae import load_vae
 from dataproc_assets.runners import JobFailed, make_runner
 from dataproc_assets.storage.layout import done_path, latent_part_path
@@ -137,24 +136,24 @@ def test_a_unit_that_is_done_is_not_encoded_again(tmp_path, vae, crawl):
     assert encode(tmp_path, vae, todo(crawl))["parts"] == 1
 
 
-def test_a_part_is_written_before_the_next_unit_is_read(tmp_path, vae, crawl):
+def test_a_part_is_written_before_the_next_unit_is_read(tmp_path, vae, crawl, monkeypatch):
     frame = todo(crawl).sort("sha256")
-    blocked = tmp_path / "pipe"
-    os.mkfifo(blocked)
-    content = Path(frame["uri"][1]).read_bytes()
-    units = {
-        "a.todo.parquet": to_parquet(frame[:1]),
-        "b.todo.parquet": to_parquet(frame[1:2].with_columns(uri=pl.lit(str(blocked)))),
-    }
+    units = {f"{u}.todo.parquet": to_parquet(frame[i : i + 1]) for i, u in enumerate("ab")}
     store, first = tmp_path / "store", latent_part_path(latent_fingerprint(vae, WHITE), "a")
-    with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(encode_here, encode_job(store, vae, units), tmp_path)
-        deadline = time.monotonic() + 20
-        while not (written := (store / done_path(first)).exists()) and time.monotonic() < deadline:
+    written = []
+
+    def read_after_the_first(uri, *rest):
+        deadline = time.monotonic() + 60
+        while uri == frame["uri"][1] and time.monotonic() < deadline:
+            if (store / done_path(first)).exists():
+                written.append(first)
+                break
             time.sleep(0.01)
-        blocked.write_bytes(content)
-        job.result()
-    assert written
+        return read_image(uri, *rest)
+
+    monkeypatch.setattr(encode_latents, "read_image", read_after_the_first)
+    encode_here(encode_job(store, vae, units), tmp_path)
+    assert written == [first]
 
 
 def test_an_outage_ends_the_job_with_its_reason(tmp_path, vae):
