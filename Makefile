@@ -4,6 +4,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 UI_PORT ?= 3000
 GALLERY_PORT ?= 3001
+# STORAGE=s3 keeps the crawl and the tables on a real S3 server that runs as long as the command
+STORAGE ?= folder
+PROFILE_folder := local
+PROFILE_s3 := s3
+WITH_s3 := $(BIN)/python -m dataproc_assets_tests.s3 data/s3
+WITH := $(WITH_$(STORAGE))
+$(if $(PROFILE_$(STORAGE)),,$(error STORAGE is folder or s3, not '$(STORAGE)'))
+export DATAPROC_PROFILE ?= $(PROFILE_$(STORAGE))
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: demo ui test lint bench clean
@@ -19,16 +27,14 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY) ## the sample crawl through every stage, to a release and its latents
-	$(BIN)/dataproc upload sample_crawl/crawl
-	$(BIN)/dataproc run
-	$(BIN)/dataproc report --truth sample_crawl/ground_truth.yaml
+	$(WITH) $(BIN)/dataproc upload sample_crawl/crawl
+	$(WITH) $(BIN)/dataproc run
+	$(WITH) $(BIN)/dataproc report --truth sample_crawl/ground_truth.yaml
 
 ui: $(READY) ## Dagster's web UI, its daemon, and the gallery, on this machine alone
-	@mkdir -p data/store/gallery
-	@echo "graph:   http://127.0.0.1:$(UI_PORT)"; echo "gallery: http://127.0.0.1:$(GALLERY_PORT)"
-	@$(BIN)/python -m http.server $(GALLERY_PORT) --bind 127.0.0.1 --directory data/store/gallery \
-	  >/dev/null 2>&1 & trap "kill $$!" EXIT INT TERM; \
-	  $(BIN)/dagster dev -h 127.0.0.1 -p $(UI_PORT) -w workspace.yaml
+	@echo "graph: http://127.0.0.1:$(UI_PORT)"
+	@$(WITH) sh -c '$(BIN)/dataproc gallery --port $(GALLERY_PORT) & trap "kill $$!" EXIT INT TERM; \
+	  $(BIN)/dagster dev -h 127.0.0.1 -p $(UI_PORT) -w workspace.yaml'
 
 lint: $(READY) ## ruff and the type checker
 	$(BIN)/ruff check

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,31 @@ def report(truth: Path | None) -> None:
     from dataproc_assets.report import print_report
 
     print_report(_lake(), truth)
+
+
+@cli.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=3001,
+    show_default=True,
+    help="The port to listen on; 0 takes any free one.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+def gallery(port: int, host: str) -> None:
+    """Serve the gallery's pages, from a folder or from S3, until interrupted."""
+    from dataproc_assets.gallery.serve import gallery_server
+
+    store = _lake().store
+    try:
+        server = gallery_server(store, host, port)
+    except OSError as error:
+        raise click.ClickException(
+            f"{host}:{port}: {error.strerror}; choose another --port"
+        ) from None
+    click.echo(f"gallery of {store.url}: http://{host}:{server.server_port}")
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 @cli.group()

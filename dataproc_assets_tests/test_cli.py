@@ -1,4 +1,5 @@
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def test_help_names_every_command_and_the_environment(flag: str):
         ("run", ["--source", "--until", "stale", "Nothing is made twice"]),
         ("upload", ["FOLDER", "crawl root", "left alone"]),
         ("report", ["--truth", "drops", "what to open next"]),
+        ("gallery", ["--port", "127.0.0.1", "from S3"]),
     ],
 )
 def test_every_command_says_what_it_does(command: str, words: list[str]):
@@ -67,8 +69,16 @@ def test_every_command_says_what_it_does(command: str, words: list[str]):
         assert word in " ".join(result.output.split())
 
 
+def test_a_port_that_is_taken_is_named(conf: World):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = call("gallery", "--port", str(port))
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port}: Address already in use; choose another --port" in result.output
+
+
 def test_every_command_has_help():
-    assert sorted(cli.commands) == ["report", "run", "upload", "weights"]
+    assert sorted(cli.commands) == ["gallery", "report", "run", "upload", "weights"]
     assert isinstance(cli.commands["weights"], Group)
     below = cli.commands["weights"].commands
     assert sorted(below) == ["check", "fetch", "list"]
