@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,8 +59,10 @@ def test_the_report_names_stages_drops_duplicates_and_the_release(demo: Demo):
         assert word in text, text
 
 
-def test_killed_at_every_stage_it_ends_like_an_undisturbed_run(demo: Demo, tmp_path: Path):
-    other = Demo.create(tmp_path / "home")
+def test_killed_at_every_stage_on_s3_it_ends_like_an_undisturbed_run_in_a_folder(
+    demo: Demo, tmp_path: Path, s3: dict[str, str]
+):
+    other = replace(Demo.create(tmp_path / "home"), profile="s3")
     other.command("upload", str(SAMPLE))
     for pattern in KILLS:
         assert other.run_until(lambda line, p=pattern: bool(re.search(p, line))), pattern
