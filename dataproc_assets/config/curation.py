@@ -40,7 +40,8 @@ class TierCut(StrictModel):
 class TiersConfig(StrictModel):
     """Quality tiers by percentile inside (source, rating, window of age).
 
-    `scores` names the column each source is ranked by. With `half_life_days` a score is divided
+    `scores` names the column each source is ranked by, its key `default` that of sources it does
+    not name. With `half_life_days` a score is divided
     by the share of it that is expected at its age, 1 - 2^(-age / half life), before it is ranked.
     """
 
@@ -50,6 +51,10 @@ class TiersConfig(StrictModel):
     min_age_days: Annotated[int, Field(ge=0)]
     min_group: Annotated[int, Field(ge=1)]
     half_life_days: Annotated[float, Field(gt=0)] | None = None
+
+    def score(self, source: str) -> Literal["favourites", "score", "views"] | None:
+        """The column a source is ranked by; None where neither it nor a default is named."""
+        return self.scores.get(source) or self.scores.get("default")
 
     @model_validator(mode="after")
     def _descending(self) -> Self:

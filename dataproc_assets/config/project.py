@@ -124,8 +124,10 @@ def _check_names(project: Project) -> None:
     for recipe in project.recipes.values():
         _must_exist(f"conf/recipes/{recipe.name}.yaml", "tier", recipe.tier_words, tiers)
     where = "conf/curation.yaml"
-    _must_exist(where, "source", project.curation.augment.tiers.scores, project.sources)
-    _must_exist(where, "score", project.sources, project.curation.augment.tiers.scores)
+    ranked = project.curation.augment.tiers.scores
+    _must_exist(where, "source", ranked.keys() - {"default"}, project.sources)
+    if "default" not in ranked:
+        _must_exist(where, "score", project.sources, ranked)
     _must_exist(where, "source", project.curation.merge.tag_p.keys() - {"default"}, project.sources)
     ids = (artist.partition("/")[0] for artist in project.safety.opt_out.artist_ids)
     _must_exist("conf/safety.yaml", "source", ids, project.sources)

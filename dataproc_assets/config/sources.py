@@ -1,24 +1,19 @@
 """A crawled source: where its objects lie, how they are named, what is trusted of it."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from dataproc_assets.config.adapters import COLUMNS, checked_adapter
 from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.columns import ColumnsConfig
 from dataproc_assets.config.rules import Regex, RuleList
 
-Adapter = Literal["pixiv", "danbooru", "gelbooru", "yandere", "twitter", "artstation"]
+NATIVE_ID = r"[A-Za-z0-9_-]+"
+"""What may follow `{source}/` in an `image_key`: it becomes a part of file names."""
 
-NATIVE_IDS: dict[str, str] = {
-    "pixiv": "{id}_p{page}",
-    "danbooru": "{id}",
-    "gelbooru": "{id}",
-    "yandere": "{id}",
-    "twitter": "{id}_{page}",
-    "artstation": "{id}_{asset}",
-}
-"""What follows `{source}/` in an `image_key`, by adapter, for file names and records alike."""
+Template = Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]|\{(id|page|asset)\})+$")]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Glob = Annotated[str, Field(min_length=1, pattern=r"^[^/]")]
@@ -63,14 +58,19 @@ class TrustConfig(StrictModel):
 class SourceConfig(StrictModel):
     """One file of `conf/sources/`.
 
-    `key` is matched on an image's file name without folder; its named groups are `id` and, as the
-    adapter's key needs it, `page` or `asset`. `tags_categorised` says whether the site tells a
-    character from a general tag; where it does not, all tags arrive as general. A record with one
-    of `ai_tags` (compared without case) is AI-made whatever its own flag says.
+    `adapter` reads the records: one of the package's, or a module of your own by its full name, as
+    in `my_package.my_site`; `columns` stands for one that needs no code and reads what the section
+    `columns` says. `native_id` is what follows `{source}/` in an `image_key`, for file names and
+    records alike. `key` is matched on an image's file name without folder; its named groups are
+    those of `native_id`: `id` (of the post), `page` and `asset`. `tags_categorised` says whether
+    the site tells a character from a general tag; where it does not, all tags arrive as general. A
+    record with one of `ai_tags` (compared without case) is AI-made whatever its own flag says.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*$")
-    adapter: Adapter
+    adapter: Annotated[str, Field(min_length=1), AfterValidator(checked_adapter)]
+    native_id: Template
+    columns: ColumnsConfig | None = None
     crawl: CrawlConfig
     key: Regex
     settle_seconds: int = Field(ge=0)
@@ -82,13 +82,30 @@ class SourceConfig(StrictModel):
     prefilter: RuleList = Field(default_factory=list)
     trust: TrustConfig
 
+    @property
+    def key_parts(self) -> list[str]:
+        """What a native id is made of, in its order: `id`, `page`, `asset`."""
+        return re.findall(r"{(\w+)}", self.native_id)
+
     @model_validator(mode="after")
     def _key_has_its_groups(self) -> Self:
-        needed = set(re.findall(r"{(\w+)}", NATIVE_IDS[self.adapter]))
+        needed = self.key_parts
+        if len(needed) != len(set(needed)) or "id" not in needed:
+            raise ValueError("native_id needs {id}, and {page} or {asset} once at most")
         found = set(re.findall(r"\(\?P?<(\w+)>", self.key))
-        if found != needed:
+        if found != set(needed):
             raise ValueError(
-                f"key has the named groups {sorted(found)}, but keys of {self.adapter} are made of "
+                f"key has the named groups {sorted(found)}, but native_id is made of "
                 f"{sorted(needed)}; write them as (?P<name>...)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_read(self) -> Self:
+        if (self.adapter == COLUMNS) != (self.columns is not None):
+            raise ValueError("`adapter: columns` and the section `columns` belong together")
+        if self.columns is not None:
+            for part in set(self.key_parts) - {"id"}:
+                if getattr(self.columns, part) is None:
+                    raise ValueError(f"native_id has {{{part}}}, so columns must say where it is")
         return self

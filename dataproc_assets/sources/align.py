@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from dataproc_assets.config.sources import NATIVE_IDS, SourceConfig
+from dataproc_assets.config.sources import SourceConfig
+from dataproc_assets.sources.layouts import key_part
 
 _OF_ONE_PAGE = ("url", "width", "height", "md5")
 
@@ -23,16 +24,17 @@ def align_records(
 
     Records without an image stay. Sorted by `image_key`, which is unique.
     """
-    template = NATIVE_IDS[source.adapter]
-    if "{asset}" in template:
-        return _by_asset(records, images)
-    if "{page}" in template:
-        return _by_post(records, images)
+    if "asset" in source.key_parts:
+        return _by_asset(records, images, key_part(source, "asset").alias("asset"))
+    if "page" in source.key_parts:
+        post = key_part(source, "id").alias("post_id")
+        return _by_post(
+            records, images, post, key_part(source, "page").cast(pl.Int32).alias("page")
+        )
     return records.sort("image_key")
 
 
-def _by_asset(records: pl.LazyFrame, images: pl.LazyFrame) -> pl.LazyFrame:
-    asset = pl.col("image_key").str.extract(r"_([0-9]+)$").alias("asset")
+def _by_asset(records: pl.LazyFrame, images: pl.LazyFrame, asset: pl.Expr) -> pl.LazyFrame:
     found = images.select(pl.col("image_key").alias("found"), asset)
     own = pl.col("image_key")
     return (
@@ -48,10 +50,10 @@ def _by_asset(records: pl.LazyFrame, images: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _by_post(records: pl.LazyFrame, images: pl.LazyFrame) -> pl.LazyFrame:
+def _by_post(
+    records: pl.LazyFrame, images: pl.LazyFrame, post: pl.Expr, page: pl.Expr
+) -> pl.LazyFrame:
     schema = records.collect_schema()
-    post = pl.col("image_key").str.extract(r"/([^_]+)_p?[0-9]+$").alias("post_id")
-    page = pl.col("image_key").str.extract(r"_p?([0-9]+)$").cast(pl.Int32).alias("page")
     bare = images.join(records, on="image_key", how="anti").select("image_key", post, page)
     first = (
         records.sort("page", "image_key")

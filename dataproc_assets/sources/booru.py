@@ -2,19 +2,9 @@
 
 from typing import Any
 
+from dataproc_assets.sources.fields import EscapedTags, Id, Link, Md5, Number, Raw, Size, Text, Time
 from dataproc_assets.sources.links import pixiv_link
-from dataproc_assets.sources.values import (
-    EscapedTags,
-    Id,
-    Link,
-    Md5,
-    Number,
-    Raw,
-    Size,
-    Text,
-    Time,
-    names,
-)
+from dataproc_assets.sources.values import names
 
 _ANIMATED = (".zip", ".mp4", ".webm", ".swf")
 _STATUS = {"active", "deleted", "pending", "flagged"}

@@ -4,13 +4,11 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Payload = bytes | dict[str, Any] | ValueError
-"""A raw record, or what kept it from being read."""
+from dataproc_assets.sources.decode import Payload
 
 Item = tuple[str, Payload]
 """Where a raw record was found, and the record."""

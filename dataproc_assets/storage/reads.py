@@ -5,6 +5,7 @@ Each function takes the project and a partition; models, dictionaries and lists 
 
 from typing import Any
 
+from dataproc_assets.config.adapters import own_code
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import Project
 
@@ -13,19 +14,31 @@ def inventory(project: Project, name: str | None) -> Any:
     """With the limit of removals: raising it is how a person applies one that was held back."""
     source = project.sources[name or ""]
     limit = source.removed_share_max
-    return {"crawl": source.crawl, "key": source.key, "removed_share_max": limit}
+    return {
+        "crawl": source.crawl,
+        "key": source.key,
+        "native_id": source.native_id,
+        "removed_share_max": limit,
+    }
 
 
 def records(project: Project, name: str | None) -> Any:
     """Where the records lie and how they are read."""
     source = project.sources[name or ""]
-    return {"crawl": source.crawl, "adapter": source.adapter}
+    return {
+        "crawl": source.crawl,
+        "adapter": source.adapter,
+        "own_code": own_code(source.adapter),
+        "columns": source.columns,
+        "native_id": source.native_id,
+    }
 
 
 def merged(project: Project, name: str | None) -> Any:
     """How the source's merger is chosen, and what it marks as made by a model."""
     source = project.sources[name or ""]
-    return {"adapter": source.adapter, "ai_tags": source.ai_tags}
+    own = own_code(source.adapter)
+    return {"adapter": source.adapter, "own_code": own, "ai_tags": source.ai_tags}
 
 
 def merging(project: Project, _: str | None) -> Any:

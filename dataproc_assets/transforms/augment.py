@@ -17,7 +17,7 @@ def augment(prefiltered: pl.LazyFrame, source: str, curation: CurationConfig) ->
     with their `{source}__` prefix. Raises ValueError for a source without a score column.
     """
     own = {name: pl.col(f"{source}__{name}") for name in _READ}
-    score = curation.augment.tiers.scores.get(source)
+    score = curation.augment.tiers.score(source)
     if score:
         own[score] = pl.col(f"{source}__{score}")
     # the transforms read plain names, which the table does not have: lend them and take them back

@@ -16,9 +16,10 @@ def with_tiers(rows: pl.LazyFrame, source: str, tiers: TiersConfig, as_of: date)
     score and a ripe age are ranked, dropped ones too, so a threshold moves no tier. The percentile
     is 100 x (middle rank - 1/2) / n inside (rating, window of `window_years` back from `as_of`):
     equal scores share it. Without a tier the reason is no_score, no_date, too_young or too_few.
-    Raises ValueError when `tiers.scores` does not name the source.
+    Raises ValueError when `tiers.scores` names neither the source nor a default.
     """
-    if source not in tiers.scores:
+    column = tiers.score(source)
+    if column is None:
         named = ", ".join(sorted(tiers.scores))
         raise ValueError(
             f"curation.yaml augment.tiers.scores has no '{source}' (there are {named}); "
@@ -26,7 +27,7 @@ def with_tiers(rows: pl.LazyFrame, source: str, tiers: TiersConfig, as_of: date)
         )
     age = (pl.lit(as_of) - pl.col("created").dt.date()).dt.total_days()
     reason = (
-        pl.when(pl.col(tiers.scores[source]).is_null())
+        pl.when(pl.col(column).is_null())
         .then(pl.lit("no_score"))
         .when(pl.col("_age").is_null())
         .then(pl.lit("no_date"))
@@ -42,7 +43,7 @@ def with_tiers(rows: pl.LazyFrame, source: str, tiers: TiersConfig, as_of: date)
         .with_columns(
             reason.alias("tier_reason"),
             (pl.col("_age") // window_days).alias("_window"),
-            _comparable(pl.col(tiers.scores[source]), tiers.half_life_days).alias("_score"),
+            _comparable(pl.col(column), tiers.half_life_days).alias("_score"),
         )
         .with_columns(pl.col("tier_reason").is_null().alias("_ranked"))
         .with_columns(pl.len().over(group).alias("_n"))

@@ -127,6 +127,8 @@ def test_embeddings_are_compared_of_every_image_or_not_at_all(conf):
 
 def test_every_source_is_ranked_by_a_score(conf):
     replace(conf / "curation.yaml", "      yandere: score\n", "")
+    assert load_project(conf).curation.augment.tiers.score("yandere") == "favourites"
+    replace(conf / "curation.yaml", "      default: favourites\n", "")
     assert message(conf).startswith("conf/curation.yaml: no score named 'yandere'")
     replace(conf / "curation.yaml", "      pixiv: favourites\n", "      pixi: favourites\n")
     assert "conf/curation.yaml: no source named 'pixi'" in message(conf)

@@ -1,5 +1,6 @@
 import json
 import random
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -28,7 +29,7 @@ def test_every_source_gives_the_same_schema_and_no_null_lists(name):
 
 @pytest.mark.parametrize("name", sorted(RAW))
 def test_adapters_give_common_columns_only(name):
-    columns = set(adapter(name)(RAW[name])) - {"native_id", "updated"}
+    columns = set(adapter(SOURCES[name])(RAW[name])) - {"asset", "updated"}
     assert columns <= set(RECORD_SCHEMA)
 
 
@@ -51,6 +52,10 @@ def test_nothing_to_read_is_two_empty_tables():
         (b'{"id": 1,\n "num": }', "not JSON: line 2 column 9"),
         (b"", "not JSON: line 1 column 1"),
         (b'{"id": "\xff"}', "not JSON: byte 8 is not utf-8"),
+        (b'{"id": 1, "title": "\xed\xa0\x80"}', "not JSON: byte 20 is not utf-8"),
+        (b'{"id": 1, "id": 2}', "the key 'id' is given twice"),
+        (b'{"id": 1, "user": {"id": 1, "id": 2}}', "the key 'id' is given twice"),
+        (b'{"id": 1, "a": [{"b": 1, "b" : 1}], "c": "\\":"}', "the key 'b' is given twice"),
         (b"[" * 100_000, "not JSON: nested too deeply, or a number too long"),
         (b'{"id": ' + b"1" * 5000 + b"}", "not JSON: nested too deeply, or a number too long"),
         (b"[1]", "not a JSON object"),
@@ -151,6 +156,83 @@ def test_bad_data_never_raises_and_never_vanishes(data):
     assert all(len(reason) < 200 for reason in rejects["reason"])
 
 
-def test_a_name_without_adapter_is_told():
-    with pytest.raises(KeyError, match=r"no adapter 'deviantart'; there are pixiv, danbooru"):
-        adapter("deviantart")
+def test_a_module_without_reader_is_told():
+    source = SOURCES["pixiv"].model_copy(update={"adapter": "dataproc_assets.version"})
+    with pytest.raises(ValueError, match=r"'dataproc_assets.version' of pixiv has no function"):
+        adapter(source)
+
+
+@pytest.mark.parametrize("post_id", ["../../etc/passwd", "a b", "日本", 'a"b', "a.b", ""])
+def test_an_id_that_no_file_name_may_hold_is_rejected(post_id):
+    raw = RAW["artstation"] | {"hash_id": post_id, "id": None}
+    records, rejects = parse_records(SOURCES["artstation"], [("here", raw)])
+    assert records.height == 0
+    wrong = "id: has other characters than letters, digits, - and _"
+    assert rejects["reason"].to_list() == [wrong if post_id else "hash_id: field required"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a\"b'c", "日本 画像", "../../x", "a\tb\u0000"])
+def test_texts_keep_what_they_hold(name):
+    records, _ = parse_records(SOURCES["pixiv"], [("here", line("pixiv", title=name, tags=[name]))])
+    assert records.select("title", "tags_general").row(0) == (name, [name])
+
+
+@pytest.mark.parametrize("value", ["1_000", "１２", "1e3", "0x10", "1.0", "1 2"])
+def test_what_only_a_programming_language_takes_for_a_number_is_none(value):
+    _, rejects = parse_records(SOURCES["pixiv"], [("here", line("pixiv", total_view=value))])
+    assert rejects["reason"].to_list() == ["total_view: not a whole number"]
+
+
+def test_a_fraction_of_any_type_is_no_whole_number():
+    for value, reason in ((Decimal("1.5"), ["total_view: not a whole number"]), (Decimal(2), [])):
+        _, rejects = parse_records(
+            SOURCES["pixiv"], [("d:1", RAW["pixiv"] | {"total_view": value})]
+        )
+        assert rejects["reason"].to_list() == reason
+
+
+def test_a_score_is_a_number_as_the_site_writes_it():
+    _, rejects = parse_records(SOURCES["yandere"], [("here", line("yandere", score="1_0"))])
+    assert rejects["reason"].to_list() == ["score: not a number"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_json_value_is_a_row_or_a_reject_with_its_reason(data):
+    name = data.draw(st.sampled_from(sorted(RAW)))
+    value = data.draw(
+        json_values | st.dictionaries(st.sampled_from(sorted(RAW[name])), json_values)
+    )
+    payload = json.dumps(value, ensure_ascii=data.draw(st.booleans())).encode("utf-8", "replace")
+    records, rejects = parse_records(SOURCES[name], [("here", payload)])
+    assert records.height + rejects.height == 1
+    assert all(place == "here" and 0 < len(why) < 200 for _, place, why in rejects.rows())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_reject(payload):
+    _, rejects = parse_records(SOURCES["danbooru"], [("here", payload)])
+    assert rejects.height == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=10), st.data())
+def test_any_split_and_repeat_of_a_crawl_is_the_same_table(works, data):
+    """A file that was crawled twice, under two names, changes no record."""
+    lines = [line("yandere", id=n, updated_at=at, score=at) for n, at in works]
+    once, _ = parse_records(SOURCES["yandere"], [(f"a.jsonl:{n}", x) for n, x in enumerate(lines)])
+    again = data.draw(
+        st.permutations(lines + data.draw(st.lists(st.sampled_from(lines or [b"x"]))))
+    )
+    cuts = [data.draw(st.sampled_from("abc")) for _ in again]
+    items = [(f"{c}.jsonl:{n}", x) for n, (c, x) in enumerate(zip(cuts, again, strict=True))]
+    split, _ = parse_records(SOURCES["yandere"], items)
+    assert_frame_equal(once.drop("record_place"), split.drop("record_place"))

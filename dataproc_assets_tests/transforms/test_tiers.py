@@ -101,7 +101,13 @@ def test_a_half_life_lifts_the_younger_of_two_equal_scores():
 
 def test_a_source_without_a_score_column_is_named():
     with pytest.raises(ValueError, match="no 'flickr'"):
-        with_tiers(posts(1).lazy(), "flickr", TIERS, AS_OF)
+        with_tiers(posts(1).lazy(), "flickr", changed(TIERS, scores={}), AS_OF)
+
+
+def test_a_source_that_is_not_named_is_ranked_by_the_default():
+    named = with_tiers(posts(*range(9)).lazy(), "pixiv", TIERS, AS_OF).collect()
+    default = with_tiers(posts(*range(9)).lazy(), "flickr", TIERS, AS_OF).collect()
+    assert named["tier"].null_count() == 0 and named.equals(default)
 
 
 @given(st.lists(st.integers(0, 6), min_size=4, max_size=30), st.randoms())

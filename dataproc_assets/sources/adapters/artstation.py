@@ -1,11 +1,11 @@
 """ArtStation: one record an asset of a project."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from dataproc_assets.config.sources import NATIVE_IDS
-from dataproc_assets.sources.values import (
+from dataproc_assets.sources.fields import (
     Flag,
     Id,
+    Inner,
     OptionalId,
     PlainText,
     Raw,
@@ -15,8 +15,8 @@ from dataproc_assets.sources.values import (
     Text,
     Time,
     Whole,
-    names,
 )
+from dataproc_assets.sources.values import names
 
 _STILL = {"image", "pano"}
 
@@ -38,7 +38,7 @@ class _User(Raw):
 class _Project(Raw):
     id: OptionalId = None
     hash_id: Text = None
-    asset: _Asset
+    asset: Annotated[_Asset, Inner]
     num: Small = None
     title: Text = None
     description: PlainText = None
@@ -49,7 +49,7 @@ class _Project(Raw):
     adult_content: Flag = None
     admin_adult_content: Flag = None
     hide_as_adult: Flag = None
-    user: _User = _User()
+    user: Annotated[_User, Inner] = _User()
     permalink: Text = None
 
 
@@ -66,8 +66,8 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
     marks = (project.adult_content, project.admin_adult_content, project.hide_as_adult)
     kind = (project.asset.asset_type or "image").lower()
     return {
-        "native_id": NATIVE_IDS["artstation"].format(id=post_id, asset=project.asset.id),
         "post_id": post_id,
+        "asset": project.asset.id,
         "page": project.num,
         "kind": "image" if kind in _STILL else "cover" if kind == "cover" else "animation",
         "url": project.asset.image_url,

@@ -1,11 +1,13 @@
 """Pixiv: one record a page of a work."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from dataproc_assets.config.sources import NATIVE_IDS
-from dataproc_assets.sources.values import (
+import polars as pl
+
+from dataproc_assets.sources.fields import (
     Flag,
     Id,
+    Inner,
     OptionalId,
     PlainText,
     Raw,
@@ -15,8 +17,9 @@ from dataproc_assets.sources.values import (
     Text,
     Time,
     Whole,
-    names,
 )
+from dataproc_assets.sources.tagged import has_tag
+from dataproc_assets.sources.values import names
 
 _RATINGS = {0: "general", 1: "explicit", 2: "explicit"}
 _AI = {1: "no", 2: "yes"}
@@ -44,7 +47,7 @@ class _Work(Raw):
     total_view: Whole = None
     is_mypixiv_only: Flag = None
     tags: Tags
-    user: _User = _User()
+    user: Annotated[_User, Inner] = _User()
     url: Text = None
 
 
@@ -61,7 +64,6 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
     # Pixiv serves a placeholder from this folder instead of a work that the crawler may not see.
     unseen = "/common/images/limit_" in (work.url or "")
     return {
-        "native_id": NATIVE_IDS["pixiv"].format(id=work.id, page=page),
         "post_id": work.id,
         "page": page,
         "kind": "animation" if work.type == "ugoira" else "image",
@@ -81,3 +83,9 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "title": work.title,
         "caption": work.caption,
     }
+
+
+def merge(joined: pl.LazyFrame) -> pl.LazyFrame:
+    """Works carry their age limit as a tag too, also where a record lost `x_restrict`."""
+    adult = pl.when(has_tag(["R-18", "R-18G"])).then(pl.lit("explicit")).otherwise("rating")
+    return joined.with_columns(adult.alias("rating"))

@@ -1,12 +1,12 @@
 """Twitter: one record an image of a tweet."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from dataproc_assets.config.sources import NATIVE_IDS
-from dataproc_assets.sources.values import (
+from dataproc_assets.sources.fields import (
     ExactId,
     ExactLink,
     Flag,
+    Inner,
     Raw,
     Size,
     Small,
@@ -14,8 +14,8 @@ from dataproc_assets.sources.values import (
     Text,
     Time,
     Whole,
-    names,
 )
+from dataproc_assets.sources.values import names
 
 _NO_LANGUAGE = {"und", "zxx", "qme", "qst", "qht", "qam", "qct", "art"}
 
@@ -33,7 +33,7 @@ class _Tweet(Raw):
     retweet_id: ExactLink = None
     type: Text = None
     date: Time = None
-    author: _Author = _Author()
+    author: Annotated[_Author, Inner] = _Author()
     lang: Text = None
     content: Text = None
     hashtags: Tags
@@ -58,7 +58,6 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
     still = tweet.type in (None, "photo")
     kind = "retweet" if tweet.retweet_id else "image" if still else "animation"
     return {
-        "native_id": NATIVE_IDS["twitter"].format(id=tweet.tweet_id, page=tweet.num),
         "post_id": tweet.tweet_id,
         "page": tweet.num,
         "kind": kind,

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dataproc_assets.config.sources import NATIVE_IDS
+import polars as pl
+
 from dataproc_assets.sources.columns import RATINGS
-from dataproc_assets.sources.links import pixiv_link
-from dataproc_assets.sources.values import (
+from dataproc_assets.sources.fields import (
     Flag,
     Id,
     Link,
@@ -17,9 +17,10 @@ from dataproc_assets.sources.values import (
     Text,
     Time,
     Whole,
-    choose,
-    names,
 )
+from dataproc_assets.sources.links import pixiv_link
+from dataproc_assets.sources.tagged import has_tag
+from dataproc_assets.sources.values import choose, names
 
 _RATINGS = {rating[0]: rating for rating in RATINGS} | {rating: rating for rating in RATINGS}
 _ANIMATED = {"zip", "mp4", "webm", "swf"}
@@ -60,7 +61,6 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
     post = _Post.model_validate(raw)
     linked_id, linked_page = pixiv_link(post.source)
     return {
-        "native_id": NATIVE_IDS["danbooru"].format(id=post.id),
         "updated": post.updated_at,
         "post_id": post.id,
         "kind": "animation" if (post.file_ext or "").lower() in _ANIMATED else "image",
@@ -86,6 +86,12 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "ai": "unknown",
         "status": _status(post),
     }
+
+
+def merge(joined: pl.LazyFrame) -> pl.LazyFrame:
+    """A post of an artist who asked to be removed keeps its file for some: banned all the same."""
+    banned = pl.when(has_tag(["banned_artist"])).then(pl.lit("banned")).otherwise("status")
+    return joined.with_columns(banned.alias("status"))
 
 
 def _status(post: _Post) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from dataproc_assets.config.sources import NATIVE_IDS
 from dataproc_assets.sources.booru import Post, post_columns
-from dataproc_assets.sources.values import Flag, Time, choose
+from dataproc_assets.sources.fields import Flag, Time
+from dataproc_assets.sources.values import choose
 
 # On moebooru `s` is safe, where danbooru's `s` is sensitive.
 _RATINGS = {"s": "general", "q": "questionable", "e": "explicit"}
@@ -22,7 +22,6 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
     if post.is_held and columns["status"] == "active":
         columns["status"] = "pending"
     return columns | {
-        "native_id": NATIVE_IDS["yandere"].format(id=post.id),
         "updated": post.updated_at,
         "post_url": f"https://yande.re/post/show/{post.id}",
         "rating": choose(post.rating, _RATINGS, "rating"),
