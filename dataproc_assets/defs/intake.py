@@ -65,7 +65,8 @@ def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Ma
 def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Decide who may be scored, and write unit files of what is not scored yet."""
     inputs, config = lake.inputs("todo", source), lake.project.sources[source]
-    known = add_intake_columns(lake.read("records", source), lake.project.curation.as_of)
+    found, as_of = lake.read("records", source), lake.project.curation.as_of
+    known = add_intake_columns(found, as_of, config.ai_tags)
     judged = apply_rules(known, config.prefilter)
     takedowns = read_ledger(lake.store, "takedown").lazy()
     images = lake.read("inventory", source)

@@ -52,8 +52,6 @@ RECORD_SCHEMA = pl.Schema(
 RATINGS = ("general", "sensitive", "questionable", "explicit")
 """From the least to the most restrictive."""
 
-TAG_COLUMNS = ("tags_general", "tags_character", "tags_copyright", "tags_artist", "tags_meta")
-
 REJECT_SCHEMA = pl.Schema({"source": pl.String, "place": pl.String, "reason": pl.String})
 """What could not become a record, where it was found, and why."""
 

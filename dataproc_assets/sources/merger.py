@@ -5,8 +5,8 @@ import polars as pl
 from dataproc_assets.config.sources import SourceConfig
 from dataproc_assets.sources.adapters import merger
 from dataproc_assets.sources.columns import ELIGIBILITY_SCHEMA, RECORD_SCHEMA
-from dataproc_assets.sources.tagged import has_tag
 from dataproc_assets.transforms.namespace import add_namespace
+from dataproc_assets.transforms.tagged import ai_flag
 
 FIELDS = [name for name in RECORD_SCHEMA.names() if name not in ("image_key", "source")]
 """The record fields of a merged table, there as `{source}__{field}`."""
@@ -38,9 +38,7 @@ def merge_source(
         )
         .drop("_record")
     )
-    if source.ai_tags:
-        flagged = pl.when(has_tag(source.ai_tags)).then(pl.lit("yes")).otherwise("ai")
-        joined = joined.with_columns(flagged.alias("ai"))
+    joined = joined.with_columns(ai_flag(source.ai_tags))
     if merge := merger(source):
         joined = merge(joined)
     metric_columns = [name for name in metrics.collect_schema().names() if name != "image_key"]

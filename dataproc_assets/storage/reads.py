@@ -86,6 +86,7 @@ def todo(project: Project, name: str | None) -> Any:
     source = project.sources[name or ""]
     return {
         "prefilter": source.prefilter,
+        "ai_tags": source.ai_tags,
         "as_of": project.curation.as_of,
         "metrics": fingerprints(project, name),
     }

@@ -1,14 +1,23 @@
-"""Columns of the records that only intake's rules need: age, and the best work of an artist."""
+"""Columns of the records that only intake's rules need: age, size, the best work of an artist."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 
+from dataproc_assets.transforms.tagged import ai_flag
+
 _DAY = 86_400_000_000
 
 
-def add_intake_columns(records: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """Add `age_days` Int64 and `artist_best_favourites` Int64 to the records of one source.
+def add_intake_columns(
+    records: pl.LazyFrame, as_of: date, ai_tags: Sequence[str] = ()
+) -> pl.LazyFrame:
+    """Add what a source's rules may read beside the columns of its records.
+
+    `short_side` Int32 is the smaller of width and height in pixels, null where one is unknown. `ai`
+    is yes too where a record has one of `ai_tags`. Also `age_days` and `artist_best_favourites`,
+    both Int64:
 
     `age_days` is the count of whole days from `created` to midnight UTC of `as_of`, rounded down;
     a record newer than that is negative. `artist_best_favourites` is the most `favourites` of any
@@ -24,6 +33,10 @@ def add_intake_columns(records: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
         .agg(pl.col("best").max().alias("artist_best_favourites"))
     )
     age = (start - pl.col("created")).dt.total_microseconds() // _DAY
-    return records.with_columns(age.alias("age_days")).join(
+    short = pl.when(pl.col("width").is_not_null(), pl.col("height").is_not_null()).then(
+        pl.min_horizontal("width", "height")
+    )
+    added = (age.alias("age_days"), short.alias("short_side"), ai_flag(ai_tags))
+    return records.with_columns(added).join(
         best_by_key, on="image_key", how="left", maintain_order="left"
     )

@@ -1,8 +1,11 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 import pytest
+from pydantic import TypeAdapter
 
+from dataproc_assets.config.rules import RuleList
+from dataproc_assets.sources.columns import RECORD_SCHEMA
 from dataproc_assets.transforms.intake import add_intake_columns
 from dataproc_assets.transforms.rules import apply_rules
 from dataproc_assets_tests.sources.raw import SOURCES, records_of
@@ -17,7 +20,9 @@ def columns(*rows) -> pl.DataFrame:
         "favourites": pl.Int64,
         "created": pl.Datetime("us", "UTC"),
     }
-    frame = pl.LazyFrame(list(rows), schema=schema, orient="row")
+    others = RECORD_SCHEMA.to_frame().select(pl.exclude(schema))
+    known = pl.DataFrame(list(rows), schema=schema, orient="row")
+    frame = pl.concat([known, others], how="diagonal").lazy()
     return add_intake_columns(frame, AS_OF).collect().sort("image_key")
 
 
@@ -49,40 +54,52 @@ def test_the_best_of_an_artist_counts_for_all_of_them():
     assert found["artist_best_favourites"].dtype == pl.Int64
 
 
+def judged(source: str, rules: list, *raws: dict) -> list[list[str]]:
+    known = add_intake_columns(records_of(source, *raws).lazy(), AS_OF, SOURCES[source].ai_tags)
+    return apply_rules(known, rules).sort("image_key").collect()["drop_reasons"].to_list()
+
+
 def reasons(source: str, *raws: dict) -> list[list[str]]:
-    records = add_intake_columns(records_of(source, *raws).lazy(), AS_OF)
-    judged = apply_rules(records, SOURCES[source].prefilter).sort("image_key").collect()
-    return judged["drop_reasons"].to_list()
+    return judged(source, SOURCES[source].prefilter, *raws)
 
 
-def tweet(number: int, artist: int, followers: int, likes: int) -> dict:
+def tweet(number: int, artist: int, followers: int | None, likes: int | None) -> dict:
     author = {"id": artist, "name": "a", "followers_count": followers}
     return {"tweet_id": number, "author": author, "favorite_count": likes}
 
 
-def test_twitter_accounts_are_judged_by_size():
-    assert reasons(
-        "twitter",
-        tweet(1, 1, 10001, 1001),
-        tweet(2, 1, 10001, 150),
-        tweet(3, 1, 10001, 149),
-        tweet(4, 2, 10001, 1000),
-        tweet(5, 3, 10000, 501),
-        tweet(6, 3, 10000, 49),
-        tweet(7, 4, 1001, 500),
-        tweet(8, 5, 1000, 101),
-        tweet(9, 5, 1000, 9),
-    ) == [
-        [],
-        [],
-        ["large_account_few_likes"],
-        ["large_account_without_success"],
-        [],
-        ["medium_account_few_likes"],
-        ["medium_account_without_success"],
-        [],
-        ["small_account_few_likes"],
-    ]
+LARGE, MEDIUM, SMALL = (f"{size}_account" for size in ("large", "medium", "small"))
+
+
+@pytest.mark.parametrize(
+    ("followers", "size", "mark", "least"),
+    [
+        (10_001, LARGE, 1000, 150),
+        (10_000_000, LARGE, 1000, 150),
+        (10_000, MEDIUM, 500, 50),
+        (1_001, MEDIUM, 500, 50),
+        (1_000, SMALL, 100, 10),
+        (0, SMALL, 100, 10),
+    ],
+)
+def test_an_account_is_judged_by_its_size(followers, size, mark, least):
+    """No image of it passes the mark: all are dropped; one does: those below the least are."""
+    below = reasons("twitter", tweet(1, 1, followers, mark - 1), tweet(2, 1, followers, least))
+    at = reasons("twitter", tweet(1, 1, followers, mark), tweet(2, 1, followers, least))
+    assert below == at == [[f"{size}_without_success"]] * 2
+    likes = (mark + 1, least + 1, least, least - 1)
+    above = reasons("twitter", *(tweet(n, 1, followers, like) for n, like in enumerate(likes)))
+    assert above == [[], [], [], [f"{size}_few_likes"]]
+
+
+def test_the_success_of_an_account_is_that_of_no_other():
+    found = reasons("twitter", tweet(1, 1, 20_000, 5_000), tweet(2, 2, 20_000, 900))
+    assert found == [[], ["large_account_without_success"]]
+
+
+def test_an_account_of_unknown_size_and_unknown_likes_are_kept():
+    found = reasons("twitter", tweet(1, 1, None, 3), tweet(2, 2, 20_000, None))
+    assert found == [[], []]
 
 
 def test_twitter_drops_retweets_and_videos():
@@ -112,17 +129,62 @@ def test_danbooru_drops_by_status_and_pixel_perfect_children():
     ) == [["not_active"]] * 3 + [[], ["pixel_perfect_child"], [], []]
 
 
-def test_pixiv_asks_more_bookmarks_of_older_works():
-    def work(number: int, created: str, bookmarks: int) -> dict:
-        return {"id": number, "create_date": created, "total_bookmarks": bookmarks}
+@pytest.mark.parametrize(
+    ("days", "least", "rule"),
+    [
+        (0, 0, None),
+        (6, 0, None),
+        (7, 10, "few_bookmarks_month"),
+        (8, 10, "few_bookmarks_month"),
+        (30, 10, "few_bookmarks_month"),
+        (31, 50, "few_bookmarks_year"),
+        (365, 50, "few_bookmarks_year"),
+        (366, 100, "few_bookmarks_old"),
+        (5000, 100, "few_bookmarks_old"),
+    ],
+)
+def test_pixiv_asks_more_bookmarks_of_older_works(days, least, rule):
+    created = (datetime.combine(AS_OF, time(), UTC) - timedelta(days=days)).isoformat()
+    counts = [count for count in (least - 1, least, least + 1) if count >= 0]
+    works = [{"id": n, "create_date": created, "total_bookmarks": c} for n, c in enumerate(counts)]
+    dropped = [[rule]] if rule else []
+    assert reasons("pixiv", *works) == [*dropped, [], []]
 
-    assert reasons(
-        "pixiv",
-        work(1, "2026-01-30T00:00:00+00:00", 0),
-        work(2, "2026-01-11T00:00:00+00:00", 9),
-        work(3, "2026-01-11T00:00:00+00:00", 10),
-        work(4, "2025-10-01T00:00:00+00:00", 49),
-        work(5, "2025-10-01T00:00:00+00:00", 50),
-        work(6, "2020-10-01T00:00:00+00:00", 99),
-        work(7, "2020-10-01T00:00:00+00:00", 100),
-    ) == [[], ["few_bookmarks_month"], [], ["few_bookmarks_year"], [], ["few_bookmarks_old"], []]
+
+@pytest.mark.parametrize("changes", [{"create_date": None}, {"total_bookmarks": None}])
+def test_a_pixiv_work_of_unknown_age_or_success_is_kept(changes):
+    assert reasons("pixiv", {"total_bookmarks": 0, **changes}) == [[]]
+
+
+def test_a_pixiv_work_that_not_all_may_see_is_dropped():
+    assert reasons("pixiv", {"restrict": 1}) == [["not_public"]]
+
+
+@pytest.mark.parametrize("source", ["gelbooru", "yandere"])
+def test_boorus_drop_what_is_not_on_show(source):
+    states = ("active", "flagged", "pending", "deleted", "held_back")
+    found = reasons(source, *({"id": n, "status": state} for n, state in enumerate(states)))
+    assert found == [[], [], *[["not_active"]] * 3]
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_images_too_small_to_show_anything_are_dropped(source):
+    names = {"danbooru": ("image_width", "image_height")}.get(source, ("width", "height"))
+
+    def dropped(width: int | None, height: int | None) -> bool:
+        sizes = dict(zip(names, (width, height), strict=True))
+        raw = {"asset": {"id": 1, **sizes}} if source == "artstation" else sizes
+        (found,) = reasons(source, raw)
+        return "too_small" in found
+
+    assert [dropped(side, 900) for side in (63, 64, 65)] == [True, False, False]
+    assert [dropped(900, side) for side in (63, 64, 65)] == [True, False, False]
+    assert not dropped(None, 10)  # the decoded image will tell
+
+
+def test_what_a_model_made_can_be_dropped_by_flag_and_by_tag():
+    rule = {"name": "ai", "keep": "none_of", "column": "ai", "values": ["yes"], "missing": "keep"}
+    rules = TypeAdapter(RuleList).validate_python([rule])
+    works = [{"id": n, "illust_ai_type": n} for n in (0, 1, 2)]
+    works.append({"id": 3, "illust_ai_type": 1, "tags": ["AIイラスト"]})
+    assert judged("pixiv", rules, *works) == [[], [], ["ai"], ["ai"]]

@@ -19,8 +19,8 @@ from dataproc_assets.sources.fields import (
     Whole,
 )
 from dataproc_assets.sources.links import pixiv_link
-from dataproc_assets.sources.tagged import has_tag
 from dataproc_assets.sources.values import choose, names
+from dataproc_assets.transforms.tagged import has_tag
 
 _RATINGS = {rating[0]: rating for rating in RATINGS} | {rating: rating for rating in RATINGS}
 _ANIMATED = {"zip", "mp4", "webm", "swf"}

@@ -18,8 +18,8 @@ from dataproc_assets.sources.fields import (
     Time,
     Whole,
 )
-from dataproc_assets.sources.tagged import has_tag
 from dataproc_assets.sources.values import names
+from dataproc_assets.transforms.tagged import has_tag
 
 _RATINGS = {0: "general", 1: "explicit", 2: "explicit"}
 _AI = {1: "no", 2: "yes"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dataproc_assets.sources.columns import TAG_COLUMNS
+TAG_COLUMNS = ("tags_general", "tags_character", "tags_copyright", "tags_artist", "tags_meta")
 
 
 def has_tag(tags: Sequence[str]) -> pl.Expr:
@@ -15,3 +15,10 @@ def has_tag(tags: Sequence[str]) -> pl.Expr:
         for column in TAG_COLUMNS
     ]
     return pl.any_horizontal(column.fill_null(False) for column in found)
+
+
+def ai_flag(tags: Sequence[str]) -> pl.Expr:
+    """The column `ai`, str: yes where a record has one of `tags`, whatever its own flag says."""
+    if not tags:
+        return pl.col("ai")
+    return pl.when(has_tag(tags)).then(pl.lit("yes")).otherwise("ai").alias("ai")
