@@ -1,10 +1,11 @@
 """A profile: where data lies and where jobs run, for one place of work."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dataproc_assets.config.base import Name, StrictModel
+from dataproc_assets.config.intake import ListingConfig, ReportUrl, ShardConfig
 from dataproc_assets.config.runners import DecodeConfig, RunnerConfig
 
 Url = Annotated[str, Field(min_length=1, description="a folder's path or s3://bucket/prefix")]
@@ -19,9 +20,27 @@ class StorageConfig(StrictModel):
 
 
 class CrawlRootConfig(StrictModel):
-    """Where the crawlers write; each source's prefix lies below it."""
+    """Where the crawlers write; each source's prefix lies below it.
+
+    `reports` names, for a source, the folder of an S3 Inventory configuration, which holds the
+    dated reports (`s3://bucket/prefix/source-bucket/config-id`): that source's objects are then
+    read from the newest report, not listed.
+    """
 
     root: Url
+    listing: ListingConfig
+    shards: ShardConfig
+    reports: dict[str, ReportUrl] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_on_s3_where_it_must_be(self) -> Self:
+        if self.root.startswith("s3://"):
+            return self
+        if self.listing.by == "ranges":
+            raise ValueError("listing.by is ranges, but root is a folder: write folders")
+        if self.reports:
+            raise ValueError("reports are of an S3 bucket, but root is a folder: leave them out")
+        return self
 
 
 class SensorsConfig(StrictModel):

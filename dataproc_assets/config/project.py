@@ -123,6 +123,8 @@ def _check_names(project: Project) -> None:
             _must_exist(where, "vae", [release.latents.vae], project.vaes)
     for recipe in project.recipes.values():
         _must_exist(f"conf/recipes/{recipe.name}.yaml", "tier", recipe.tier_words, tiers)
+    where = f"conf/profiles/{project.profile.name}.yaml"
+    _must_exist(where, "source", project.profile.crawl.reports, project.sources)
     where = "conf/curation.yaml"
     ranked = project.curation.augment.tiers.scores
     _must_exist(where, "source", ranked.keys() - {"default"}, project.sources)

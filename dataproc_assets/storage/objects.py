@@ -1,11 +1,12 @@
 """A folder or an S3 prefix behind one interface."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import obstore
 import polars as pl
@@ -13,12 +14,16 @@ import pyarrow as pa
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store
 
+from dataproc_assets.storage.s3_errors import explain
+
 if TYPE_CHECKING:
     from obstore import GetResult
     from obstore.store import ClientConfig
     from obstore.store import ObjectStore as ObstoreStore
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PIECE = 8 << 20  # bytes that a stream gives at a time
+PAGE = 1000  # objects that S3 gives at a time
 LISTING_SCHEMA = pl.Schema(
     {
         "path": pl.String,
@@ -111,8 +116,7 @@ class ObjectStore:
         except FileNotFoundError:
             raise
         except (BaseError, OSError) as error:
-            cause = str(error).partition("\n")[0]
-            raise ConnectionError(f"{self.uri(path)}: cannot be read: {cause}") from error
+            raise ConnectionError(f"{self.uri(path)}: cannot be read: {explain(error)}") from error
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, replacing what was there."""
@@ -142,28 +146,70 @@ class ObjectStore:
         """The object's size in bytes. Raises FileNotFoundError."""
         return obstore.head(self._store, path)["size"]
 
+    def stat(self, path: str) -> tuple[int, str]:
+        """The object's size in bytes and its version, as a listing gives them now.
+
+        Raises FileNotFoundError, ConnectionError.
+        """
+        with self._reading(path):
+            meta = obstore.head(self._store, path)
+        microseconds = (meta["last_modified"] - EPOCH) // timedelta(microseconds=1)
+        tag = (meta["e_tag"] or "").strip('"')
+        return meta["size"], tag if self.is_s3 else f"{meta['size']}-{microseconds}"
+
     def list(self, prefix: str = "") -> pl.DataFrame:
-        """All objects below a folder, sorted by path, in LISTING_SCHEMA.
+        """All objects below a folder, one row a path, sorted by path, in LISTING_SCHEMA.
 
         `version` is the ETag of an S3 object, and size and modification time (us) of a file.
         """
-        batches = obstore.list(self._store, prefix=prefix or None, return_arrow=True)
-        frames = [cast(pl.DataFrame, pl.from_arrow(pa.record_batch(batch))) for batch in batches]
-        frames = [frame for frame in frames if frame.height]
-        if not frames:
-            return LISTING_SCHEMA.to_frame()
+        return sorted_listing(self.pages(prefix))
+
+    def pages(
+        self, prefix: str = "", after: str | None = None, size: int = PAGE
+    ) -> Iterator[pl.DataFrame]:
+        """The objects below a folder as the store gives them, in LISTING_SCHEMA.
+
+        Args:
+            after: where to begin: of a store that lists in the order of its keys' bytes, all
+                objects with a greater key follow.
+            size: how many are given at a time; only the last page has fewer.
+
+        Raises ConnectionError, from the iterator, where the store cannot be listed to the end.
+        """
+        options = {"offset": after, "chunk_size": size}
+        with self._listing(prefix):
+            pages = obstore.list(self._store, prefix or None, return_arrow=True, **options)
+            for page in pages:
+                yield self._rows(page)
+
+    def folder(self, prefix: str) -> tuple[pl.DataFrame, "list[str]"]:
+        """The objects right in a folder, in LISTING_SCHEMA, and the paths of its sub-folders.
+
+        Raises ConnectionError where the store cannot be listed.
+        """
+        with self._listing(prefix):
+            found = obstore.list_with_delimiter(self._store, prefix or None, return_arrow=True)
+        return self._rows(found["objects"]), [str(path) for path in found["common_prefixes"]]
+
+    def _rows(self, objects: Any) -> pl.DataFrame:
+        """Objects as obstore gives them in Arrow, in LISTING_SCHEMA."""
         tag = pl.col("e_tag").str.strip_chars('"')
         stamp = pl.format("{}-{}", "size", pl.col("last_modified").dt.epoch("us"))
-        return (
-            pl.concat(frames)
-            .select(
-                "path",
-                pl.col("size").cast(pl.Int64),
-                modified=pl.col("last_modified").cast(LISTING_SCHEMA["modified"]),
-                version=tag if self.is_s3 else stamp,
-            )
-            .sort("path")
+        return cast(pl.DataFrame, pl.from_arrow(pa.table(objects))).select(
+            "path",
+            pl.col("size").cast(pl.Int64),
+            modified=pl.col("last_modified").cast(LISTING_SCHEMA["modified"]),
+            version=tag if self.is_s3 else stamp,
         )
+
+    @contextmanager
+    def _listing(self, prefix: str) -> Iterator[None]:
+        """Whatever keeps a store from being listed, as a ConnectionError that says what."""
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            place = self.uri(prefix) if prefix else self.url
+            raise ConnectionError(f"{place}: cannot be listed: {explain(error)}") from error
 
     def delete(self, path: str) -> None:
         """Remove an object; no error where there is none."""
@@ -176,15 +222,23 @@ class ObjectStore:
         """The absolute URI of an object: a file's path or `s3://bucket/key`."""
         return f"{self.url.rstrip('/')}/{path}"
 
-    def check(self) -> None:
-        """Raise ConnectionError, naming the URL and the cause, where the store can't be listed."""
+    def check(self, prefix: str = "") -> None:
+        """Raise ConnectionError, naming the URL and the cause, where a folder can't be listed."""
         if not self.is_s3 and not Path(self.url).is_dir():
             raise ConnectionError(f"{self.url}: there is no such folder")
-        try:
-            next(iter(obstore.list(self._store, chunk_size=1)), None)
-        except (BaseError, OSError) as error:
-            cause = str(error).partition("\n")[0]
-            raise ConnectionError(f"{self.url}: cannot be listed: {cause}") from error
+        with self._listing(prefix):
+            next(iter(obstore.list(self._store, prefix or None, chunk_size=1)), None)
+
+
+def sorted_listing(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The pages of a listing as one, sorted, one row a path.
+
+    S3 consoles mark a folder by an empty object `name/`, which has the path of an object `name`:
+    of two objects of one path the larger counts.
+    """
+    listing = pl.concat([LISTING_SCHEMA.to_frame(), *pages])
+    ordered = listing.sort("path", "size", descending=[False, True])
+    return ordered.unique("path", keep="first", maintain_order=True)
 
 
 @cache
