@@ -1,0 +1,30 @@
+"""A queue that a bucket sends its events to, for one source."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dataproc_assets.config.base import StrictModel
+
+Hours = Annotated[float, Field(gt=0)]
+
+
+class QueueConfig(StrictModel):
+    """An SQS queue of S3 event notifications, which stand in for listing a source again and again.
+
+    Sources may share a queue: each event goes to the source whose prefix its key has. A tick waits
+    `wait_seconds` at most for a first message and `timeout_seconds` for an answer, asks with
+    `connections` requests at a time, keeps about `messages_per_file` messages in a file and leaves
+    what is over `messages_per_tick` to the next. All objects are listed again when the last complete listing is older than
+    `full_listing_every_hours`, and after a removal, which no event applies, when it is older than
+    `full_listing_after_removal_hours`.
+    """
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+")]
+    wait_seconds: Annotated[int, Field(ge=0, le=20)]
+    timeout_seconds: Annotated[int, Field(ge=1, le=30)]
+    connections: Annotated[int, Field(ge=1, le=64)]
+    messages_per_file: Annotated[int, Field(ge=1)]
+    messages_per_tick: Annotated[int, Field(ge=1)]
+    full_listing_every_hours: Hours
+    full_listing_after_removal_hours: Hours
