@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from dataproc_assets.config.base import Name, StrictModel
 from dataproc_assets.config.intake import ListingConfig, ReportUrl, ShardConfig
+from dataproc_assets.config.queues import QueueConfig
 from dataproc_assets.config.runners import DecodeConfig, RunnerConfig
 
 Url = Annotated[str, Field(min_length=1, description="a folder's path or s3://bucket/prefix")]
@@ -24,13 +25,15 @@ class CrawlRootConfig(StrictModel):
 
     `reports` names, for a source, the folder of an S3 Inventory configuration, which holds the
     dated reports (`s3://bucket/prefix/source-bucket/config-id`): that source's objects are then
-    read from the newest report, not listed.
+    read from the newest report, not listed. `queues` names, for a source, the SQS queue that the
+    bucket sends its events to: intake then adds them to the last complete listing.
     """
 
     root: Url
     listing: ListingConfig
     shards: ShardConfig
     reports: dict[str, ReportUrl] = Field(default_factory=dict)
+    queues: dict[str, QueueConfig] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_on_s3_where_it_must_be(self) -> Self:
@@ -40,14 +43,20 @@ class CrawlRootConfig(StrictModel):
             raise ValueError("listing.by is ranges, but root is a folder: write folders")
         if self.reports:
             raise ValueError("reports are of an S3 bucket, but root is a folder: leave them out")
+        if self.queues:
+            raise ValueError("queues are of an S3 bucket, but root is a folder: leave them out")
         return self
 
 
 class SensorsConfig(StrictModel):
-    """Whether sensors run as soon as the daemon does, and how often they look."""
+    """Whether sensors run as soon as the daemon does, and how often they look.
+
+    `listing_interval_seconds` is that of the sensors that list a whole crawl to see a change.
+    """
 
     status: Literal["running", "stopped"]
     interval_seconds: Annotated[int, Field(ge=5)]
+    listing_interval_seconds: Annotated[int, Field(ge=5)]
 
 
 class BudgetConfig(StrictModel):

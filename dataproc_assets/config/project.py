@@ -125,6 +125,7 @@ def _check_names(project: Project) -> None:
         _must_exist(f"conf/recipes/{recipe.name}.yaml", "tier", recipe.tier_words, tiers)
     where = f"conf/profiles/{project.profile.name}.yaml"
     _must_exist(where, "source", project.profile.crawl.reports, project.sources)
+    _must_exist(where, "source", project.profile.crawl.queues, project.sources)
     where = "conf/curation.yaml"
     ranked = project.curation.augment.tiers.scores
     _must_exist(where, "source", ranked.keys() - {"default"}, project.sources)

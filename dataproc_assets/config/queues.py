@@ -15,9 +15,9 @@ class QueueConfig(StrictModel):
     Sources may share a queue: each event goes to the source whose prefix its key has. A tick waits
     `wait_seconds` at most for a first message and `timeout_seconds` for an answer, asks with
     `connections` requests at a time, keeps about `messages_per_file` messages in a file and leaves
-    what is over `messages_per_tick` to the next. All objects are listed again when the last complete listing is older than
-    `full_listing_every_hours`, and after a removal, which no event applies, when it is older than
-    `full_listing_after_removal_hours`.
+    what is over `messages_per_tick` to the next. All objects are listed again when the last
+    complete listing is older than `full_listing_every_hours`, and after a removal, which no event
+    applies, when it is older than `full_listing_after_removal_hours`.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+")]
