@@ -11,6 +11,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.demo import Demo
 from dataproc_assets_tests.s3 import BUCKET, s3_server
+from dataproc_assets_tests.sqs import Events, make_events, moto_server, point_to
 
 settings.register_profile("tests", deadline=None)  # other work on the machine is no failure
 settings.load_profile("tests")
@@ -30,6 +31,20 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         for name, value in variables.items():
             patch.setenv(name, value)
         yield variables
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The URL of a running server that has S3, SQS, and events from one to the other."""
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture
+def events(moto, monkeypatch) -> Events:
+    """An empty bucket whose events go to an empty queue; the `AWS_*` variables lead there."""
+    point_to(monkeypatch, moto)
+    return make_events(moto, f"crawls-{next(_NUMBERS)}")
 
 
 @pytest.fixture

@@ -9,6 +9,11 @@ def stage_path(stage: str, partition: str | None) -> str:
     return f"stages/{stage}/{name}.parquet"
 
 
+def shards_path(source: str) -> str:
+    """The folder of what was found in a source's tar shards, one `{digest}.shard.parquet` each."""
+    return f"units/shards/{source}"
+
+
 def todo_path(source: str) -> str:
     """The folder of a source's unit files, `{unit}.todo.parquet`."""
     return f"units/todo/{source}"
@@ -59,3 +64,18 @@ def ledger_path(ledger: str) -> str:
     if ledger not in LEDGERS:
         raise ValueError(f"no ledger named {ledger!r}; there are {', '.join(LEDGERS)}")
     return f"ledger/{ledger}"
+
+
+def events_path(source: str) -> str:
+    """The folder of the events that were received of a source's crawl, `{digest}.parquet`."""
+    return f"events/{source}"
+
+
+def event_rejects_path(name: str) -> str:
+    """A file of messages from event queues that no source could take, each with its reason."""
+    return f"event_rejects/{name}.jsonl"
+
+
+def crawl_listing_path(source: str) -> str:
+    """The folder of the last complete listing of a crawl that events are received of."""
+    return f"crawl_listings/{source}.parquet"
