@@ -15,6 +15,7 @@ from dataproc_assets.storage.crawl import read_crawl
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.record_files import read_files
+from dataproc_assets.storage.shards import ShardReader, shard_reader
 from dataproc_assets.storage.units import make_units, replace_units
 from dataproc_assets.transforms.eligibility import eligibility
 from dataproc_assets.transforms.intake import add_intake_columns
@@ -26,7 +27,7 @@ from dataproc_assets.transforms.rules import apply_rules
 def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """List the crawl; a removal over the YAML's limit is not applied."""
     inputs, config = lake.inputs("inventory", source), lake.project.sources[source]
-    crawl = read_crawl(lake.bucket, config.crawl)
+    crawl = read_crawl(lake.bucket, config.crawl, _shards(lake, source))
     rows, unnamed = inventory_rows(crawl.images, image_keys(pl.col("name"), config))
     before = lake.read("inventory", source).collect() if lake.info("inventory", source) else None
     held = hold_removals(rows, before, config.removed_share_max)
@@ -47,7 +48,7 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
 def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Read the crawler's records; what cannot be read is kept with its reason."""
     inputs, config = lake.inputs("records", source), lake.project.sources[source]
-    files = read_crawl(lake.bucket, config.crawl).records
+    files = read_crawl(lake.bucket, config.crawl, _shards(lake, source)).records
     items = (item for file in read_files(files) for item in record_items(*file))
     rows, rejects = parse_records(config, items)
     images = lake.read("inventory", source).select("image_key")
@@ -86,6 +87,10 @@ def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Mater
         "drops": reasons_metadata(count_reasons(eligible.lazy(), "intake_drop")),
     }
     return table_result(lake, "todo", source, info, metadata)
+
+
+def _shards(lake: Lake, source: str) -> ShardReader:
+    return shard_reader(lake.project.profile.crawl.shards, lake.store, source)
 
 
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:

@@ -8,7 +8,7 @@ import polars as pl
 from dataproc_assets.config.sources import CrawlConfig
 from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.tar_index import tar_members
+from dataproc_assets.storage.shards import Shard, ShardReader, unread
 
 FILE_SCHEMA = pl.Schema(
     {
@@ -49,7 +49,7 @@ def listing_digest(listing: pl.DataFrame) -> str:
     return frame_digest(listing.select("path", "version"))
 
 
-def read_crawl(store: ObjectStore, crawl: CrawlConfig) -> Crawl:
+def read_crawl(store: ObjectStore, crawl: CrawlConfig, reader: ShardReader) -> Crawl:
     """List a source's crawl by its patterns and look into its tar shards."""
     prefix, is_image = crawl.prefix, _is_image(crawl)
     listing = list_objects(store, prefix)
@@ -57,20 +57,22 @@ def read_crawl(store: ObjectStore, crawl: CrawlConfig) -> Crawl:
     roles = named.with_columns(role=_role(crawl))
     images = [_plain(store, roles.filter(pl.col("role") == "image"))]
     records = [_plain(store, roles.filter(pl.col("role") == "records"))]
-    other = roles.filter(pl.col("role").is_null())["path"]
-    ignored = [(store.uri(path), "matches no pattern of the source's crawl") for path in other]
-    for path in roles.filter(pl.col("role") == "shard")["path"]:
-        members, reason = _shard(store, path)
+    other = roles.filter(pl.col("role").is_null())
+    found = reader.read(store, roles.filter(pl.col("role") == "shard"), other)
+    junk = other.filter(~pl.col("path").is_in(found.indexes))["path"]
+    ignored = [(store.uri(path), unread(path)) for path in junk] + found.ignored
+    for shard in found.shards:
+        members = _members(store, shard)
         is_record = pl.col("name").str.to_lowercase().str.ends_with(".json")
         images.append(members.filter(is_image))
         records.append(members.filter(is_record))
         junk = members.filter(~is_image & ~is_record)["name"]
-        ignored += [(f"{store.uri(path)}:{name}", "neither an image nor a record") for name in junk]
-        ignored += [(store.uri(path), reason)] if reason else []
+        uri = store.uri(shard.path)
+        ignored += [(f"{uri}:{name}", "neither an image nor a record") for name in junk]
     return Crawl(
         images=pl.concat(images).sort("uri", "offset"),
         records=pl.concat(records).sort("uri", "offset"),
-        ignored=pl.DataFrame(ignored, schema=IGNORED_SCHEMA, orient="row").sort("place"),
+        ignored=pl.DataFrame(ignored, schema=IGNORED_SCHEMA, orient="row").sort("place", "reason"),
         digest=listing_digest(listing),
     )
 
@@ -111,20 +113,13 @@ def _plain(store: ObjectStore, listing: pl.DataFrame) -> pl.DataFrame:
     ).cast(FILE_SCHEMA)
 
 
-def _shard(store: ObjectStore, path: str) -> tuple[pl.DataFrame, str | None]:
-    """A shard's members; their version is size and header time, never the offset."""
-    members, reason = tar_members(store, path)
-    frame = pl.DataFrame(
-        [(member.name, member.offset, member.size, member.mtime) for member in members],
-        schema={"member": pl.String, "offset": pl.Int64, "size": pl.Int64, "mtime": pl.Int64},
-        orient="row",
-    )
-    files = frame.select(
-        name=pl.col("member").str.split("/").list.last(),
-        uri=pl.lit(store.uri(path)),
+def _members(store: ObjectStore, shard: Shard) -> pl.DataFrame:
+    """A shard's members as files."""
+    return shard.members.select(
+        name=pl.col("name").str.split("/").list.last(),
+        uri=pl.lit(store.uri(shard.path)),
         offset="offset",
         length="size",
         size="size",
-        version=pl.format("{}-{}", "size", "mtime"),
-    )
-    return files.cast(FILE_SCHEMA), reason
+        version="version",
+    ).cast(FILE_SCHEMA)

@@ -34,6 +34,8 @@ def test_the_shipped_profiles_differ_in_place_and_never_in_pictures():
         ("runner__kind", "slurm", "runner.kind: Input should be 'local'"),
         ("runner__device", "gpu", "runner.device: Input should be 'auto', 'cpu' or 'cuda'"),
         ("runner__read__tries", 0, "runner.read.tries: .* greater than or equal to 1"),
+        ("crawl__shards__at_once", 0, "crawl.shards.at_once: .* greater than or equal to 1"),
+        ("crawl__shards__header_bytes", 511, "crawl.shards.header_bytes: .* or equal to 512"),
         ("storage__bucket", 1, "unknown key 'bucket'"),
     ],
 )

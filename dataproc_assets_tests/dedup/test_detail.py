@@ -21,6 +21,7 @@ from dataproc_assets.storage.objects import open_store
 from dataproc_assets_tests.dedup.build import DETAIL, THUMBNAILS, thumbnail
 from dataproc_assets_tests.demo import SAMPLE, TRUTH
 from dataproc_assets_tests.models.pictures import jpeg, scene
+from dataproc_assets_tests.storage.shards import plain_reader
 
 CONFIG = DetailConfig.model_validate(DETAIL)
 PROJECT = load_project()
@@ -46,7 +47,7 @@ def sample() -> dict[str, np.ndarray]:
     found = {}
     metric = PROJECT.metrics[PROJECT.dedup.detail.metric]
     for name, source in PROJECT.sources.items():
-        files = read_crawl(open_store(str(SAMPLE)), source.crawl).images
+        files = read_crawl(open_store(str(SAMPLE)), source.crawl, plain_reader()).images
         for key in {key for group in COPIES + VARIANTS for key in group}:
             if not key.startswith(f"{name}/"):
                 continue

@@ -48,6 +48,22 @@ def test_the_inventory_lists_files_and_members_of_tars(crawled: World):
     assert rows["uri"].unique().to_list() == [str(crawled.bucket / "unidataset-danbooru/0000.tar")]
 
 
+def test_a_shard_is_looked_into_once_whoever_asks_and_again_when_it_changed(crawled: World):
+    def kept() -> pl.DataFrame:
+        return crawled.lake.store.list(layout.shards_path("danbooru"))
+
+    crawled.make("inventory", partition="danbooru")
+    first = kept()
+    assert first.height == 1
+    crawled.make("records", partition="danbooru")
+    crawled.make("inventory", partition="danbooru")
+    assert kept().equals(first)  # a walk writes the file anew
+    crawled.put_danbooru({})
+    crawled.make("inventory", partition="danbooru")
+    assert kept().height == 1
+    assert not kept().equals(first)
+
+
 def test_the_same_crawl_has_the_same_data_version(crawled: World):
     first = crawled.make("inventory", "records", partition="pixiv")
     second = crawled.make("inventory", "records", partition="pixiv")

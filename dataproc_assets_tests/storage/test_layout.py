@@ -8,6 +8,7 @@ def test_no_two_things_lie_at_one_place():
         layout.stage_path("merged", "pixiv"),
         layout.stage_path("images", None),
         layout.todo_path("pixiv"),
+        layout.shards_path("pixiv"),
         layout.part_path("clip", "f" * 16, "pixiv", "u"),
         layout.done_path(layout.part_path("clip", "f" * 16, "pixiv", "u")),
         layout.latent_part_path("f" * 16, "u"),

@@ -3,7 +3,7 @@ import polars as pl
 from dataproc_assets.config.sources import CrawlConfig
 from dataproc_assets.storage.crawl import read_crawl
 from dataproc_assets.storage.record_files import read_files
-from dataproc_assets_tests.storage.shards import tar_bytes
+from dataproc_assets_tests.storage.shards import plain_reader, tar_bytes
 
 CRAWL = CrawlConfig(prefix="x", extensions=["webp"], shards=["*.tar"], records=["*.jsonl"])
 
@@ -11,7 +11,7 @@ CRAWL = CrawlConfig(prefix="x", extensions=["webp"], shards=["*.tar"], records=[
 def test_a_file_and_a_member_come_with_the_place_they_are_found_at(store):
     store.put("x/posts.jsonl", b"lines")
     store.put("x/s.tar", tar_bytes({"d/1.json": b"{}", "1.webp": b"image", "empty.json": b""}))
-    found = list(read_files(read_crawl(store, CRAWL).records))
+    found = list(read_files(read_crawl(store, CRAWL, plain_reader()).records))
     assert found == [
         (store.uri("x/posts.jsonl"), "posts.jsonl", b"lines"),
         (f"{store.uri('x/s.tar')}:1.json", "1.json", b"{}"),
