@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from dataproc_assets.config.base import Name, StrictModel
 from dataproc_assets.config.intake import ListingConfig, ReportUrl, ShardConfig
 from dataproc_assets.config.queues import QueueConfig
+from dataproc_assets.config.record_files import RecordFilesConfig
 from dataproc_assets.config.runners import DecodeConfig, RunnerConfig
 
 Url = Annotated[str, Field(min_length=1, description="a folder's path or s3://bucket/prefix")]
@@ -32,6 +33,7 @@ class CrawlRootConfig(StrictModel):
     root: Url
     listing: ListingConfig
     shards: ShardConfig
+    records: RecordFilesConfig
     reports: dict[str, ReportUrl] = Field(default_factory=dict)
     queues: dict[str, QueueConfig] = Field(default_factory=dict)
 

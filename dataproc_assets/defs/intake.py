@@ -49,7 +49,9 @@ def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Ma
     """Read the crawler's records; what cannot be read is kept with its reason."""
     inputs, config = lake.inputs("records", source), lake.project.sources[source]
     files = read_crawl(lake.bucket, config.crawl, _shards(lake, source)).records
-    items = (item for file in read_files(files) for item in record_items(*file))
+    reading = lake.project.profile.crawl.records
+    found = read_files(files, reading)
+    items = (item for file in found for item in record_items(*file, reading))
     rows, rejects = parse_records(config, items)
     images = lake.read("inventory", source).select("image_key")
     aligned = align_records(rows.lazy(), images, config)

@@ -1,6 +1,6 @@
 """Reading an image by its address: a whole object, or a member of a tar shard."""
 
-from dataproc_assets.storage.objects import TooLargeError, open_store
+from dataproc_assets.storage.objects import ObjectStore, TooLargeError, open_store
 
 
 def read_address(
@@ -19,13 +19,17 @@ def read_address(
         EOFError: the object is shorter than the address says.
         TooLargeError: the object or member has more than `max_bytes`.
     """
-    if uri.startswith("s3://"):
-        bucket, _, path = uri.removeprefix("s3://").partition("/")
-        store = open_store(f"s3://{bucket}")
-    else:
-        store, path = open_store("/"), uri.removeprefix("/")
+    store, path = split_uri(uri)
     if offset is None or length is None:
         return store.get(path, max_bytes)
     if max_bytes is not None and length > max_bytes:
         raise TooLargeError(uri, length)
     return store.get_range(path, offset, length) if length else b""
+
+
+def split_uri(uri: str) -> tuple[ObjectStore, str]:
+    """The store that holds an address, and the path in it."""
+    if uri.startswith("s3://"):
+        bucket, _, path = uri.removeprefix("s3://").partition("/")
+        return open_store(f"s3://{bucket}"), path
+    return open_store("/"), uri.removeprefix("/")

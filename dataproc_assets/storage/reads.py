@@ -24,8 +24,9 @@ def inventory(project: Project, name: str | None) -> Any:
 
 def records(project: Project, name: str | None) -> Any:
     """Where the records lie and how they are read."""
-    source = project.sources[name or ""]
+    source, limits = project.sources[name or ""], project.profile.crawl.records
     return {
+        "limits": [limits.record_bytes, limits.file_bytes],
         "crawl": source.crawl,
         "adapter": source.adapter,
         "own_code": own_code(source.adapter),
