@@ -27,10 +27,17 @@ from dataproc_assets.transforms.rules import apply_rules
 def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """List the crawl; a removal over the YAML's limit is not applied."""
     inputs, config = lake.inputs("inventory", source), lake.project.sources[source]
-    crawl = read_crawl(lake.bucket, config.crawl, _shards(lake, source))
+    listing = lake.crawl(source)
+    crawl = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing.frame)
     rows, unnamed = inventory_rows(crawl.images, image_keys(pl.col("name"), config))
     before = lake.read("inventory", source).collect() if lake.info("inventory", source) else None
-    held = hold_removals(rows, before, config.removed_share_max)
+    held = hold_removals(
+        rows,
+        before,
+        config.removed_share_max,
+        complete=listing.complete,
+        taken_at=listing.taken_at,
+    )
     ignored = pl.concat([crawl.ignored, unnamed])
     lake.write("inventory", source, ignored, key="place", table="rejected_files", inputs=inputs)
     info = lake.write("inventory", source, held.rows, inputs=inputs)
@@ -48,7 +55,8 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
 def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Read the crawler's records; what cannot be read is kept with its reason."""
     inputs, config = lake.inputs("records", source), lake.project.sources[source]
-    files = read_crawl(lake.bucket, config.crawl, _shards(lake, source)).records
+    listing = lake.crawl(source).frame
+    files = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing).records
     reading = lake.project.profile.crawl.records
     found = read_files(files, reading)
     items = (item for file in found for item in record_items(*file, reading))

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from dataproc_assets.storage import layout
-from dataproc_assets.storage.crawl import list_objects
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.units import read_units, unit_rows
@@ -22,21 +21,20 @@ def crawl_changes(lake: Lake, source: str, asked: str | None, now: datetime) -> 
         now: what the newest object's age is counted to.
 
     A tick that is repeated, or that ended before its cursor was kept, gives the same run key, for
-    which Dagster starts no second run. Raises ConnectionError where the bucket is away.
+    which Dagster starts no second run. Raises ConnectionError where the bucket is away, and
+    ReportError where the report that stands for it is broken.
     """
     config = lake.project.sources[source]
-    listing = list_objects(lake.bucket, config.crawl.prefix)
-    digest = lake.crawl_state(source, listing)
+    listing = lake.crawl(source)
+    digest = listing.digest
     info = lake.info("inventory", source)
     if info and info.inputs.get("crawl") == digest:
-        return dg.SkipReason(f"{source}: {listing.height} objects, all known")
+        return dg.SkipReason(f"{source}: {listing.what}, all known")
     if digest == asked:
         return dg.SkipReason(f"{source}: the intake of this change was asked for already")
-    if listing.is_empty():
+    if listing.newest is None:
         return dg.SkipReason(f"{source}: no object below {lake.bucket.uri(config.crawl.prefix)}")
-    newest = listing["modified"].max()
-    quiet = timedelta(seconds=config.settle_seconds)
-    if isinstance(newest, datetime) and now - newest < quiet:
+    if now - listing.newest < timedelta(seconds=config.settle_seconds):
         return dg.SkipReason(f"{source}: written to less than {config.settle_seconds} s ago")
     request = dg.RunRequest(
         run_key=f"{source}-{digest}",

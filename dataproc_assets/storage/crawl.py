@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
@@ -18,6 +19,7 @@ FILE_SCHEMA = pl.Schema(
         "length": pl.Int64,
         "size": pl.Int64,
         "version": pl.String,
+        "modified": pl.Datetime("us", "UTC"),
     }
 )
 IGNORED_SCHEMA = pl.Schema({"place": pl.String, "reason": pl.String})
@@ -27,7 +29,8 @@ IGNORED_SCHEMA = pl.Schema({"place": pl.String, "reason": pl.String})
 class Crawl:
     """The files of one source.
 
-    `images` and `records` have FILE_SCHEMA, one row an address; `ignored` says of every other
+    `images` and `records` have FILE_SCHEMA, one row an address, a member of a shard with the time
+    that the shard was written; `ignored` says of every other
     file, and of every shard that could not be read to its end, why; `digest` stands for all of
     it and changes when anything does.
     """
@@ -49,10 +52,19 @@ def listing_digest(listing: pl.DataFrame) -> str:
     return frame_digest(listing.select("path", "version"))
 
 
-def read_crawl(store: ObjectStore, crawl: CrawlConfig, reader: ShardReader) -> Crawl:
-    """List a source's crawl by its patterns and look into its tar shards."""
+def read_crawl(
+    store: ObjectStore,
+    crawl: CrawlConfig,
+    reader: ShardReader,
+    listing: pl.DataFrame | None = None,
+) -> Crawl:
+    """Sort a source's objects by its patterns and look into its tar shards.
+
+    Args:
+        listing: the objects, in LISTING_SCHEMA; by default what the store now lists.
+    """
     prefix, is_image = crawl.prefix, _is_image(crawl)
-    listing = list_objects(store, prefix)
+    listing = list_objects(store, prefix) if listing is None else listing
     named = listing.with_columns(name=pl.col("path").str.strip_prefix(f"{prefix}/"))
     roles = named.with_columns(role=_role(crawl))
     images = [_plain(store, roles.filter(pl.col("role") == "image"))]
@@ -61,8 +73,9 @@ def read_crawl(store: ObjectStore, crawl: CrawlConfig, reader: ShardReader) -> C
     found = reader.read(store, roles.filter(pl.col("role") == "shard"), other)
     junk = other.filter(~pl.col("path").is_in(found.indexes))["path"]
     ignored = [(store.uri(path), unread(path)) for path in junk] + found.ignored
+    written = dict(listing.select("path", "modified").iter_rows()) if found.shards else {}
     for shard in found.shards:
-        members = _members(store, shard)
+        members = _members(store, shard, written[shard.path])
         is_record = pl.col("name").str.to_lowercase().str.ends_with(".json")
         images.append(members.filter(is_image))
         records.append(members.filter(is_record))
@@ -110,10 +123,11 @@ def _plain(store: ObjectStore, listing: pl.DataFrame) -> pl.DataFrame:
         length=pl.lit(None, pl.Int64),
         size="size",
         version="version",
+        modified="modified",
     ).cast(FILE_SCHEMA)
 
 
-def _members(store: ObjectStore, shard: Shard) -> pl.DataFrame:
+def _members(store: ObjectStore, shard: Shard, modified: datetime) -> pl.DataFrame:
     """A shard's members as files."""
     return shard.members.select(
         name=pl.col("name").str.split("/").list.last(),
@@ -122,4 +136,5 @@ def _members(store: ObjectStore, shard: Shard) -> pl.DataFrame:
         length="size",
         size="size",
         version="version",
+        modified=pl.lit(modified),
     ).cast(FILE_SCHEMA)

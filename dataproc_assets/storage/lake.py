@@ -11,7 +11,8 @@ import polars as pl
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import Project
 from dataproc_assets.storage import layout
-from dataproc_assets.storage.crawl import list_objects, listing_digest
+from dataproc_assets.storage.crawl import listing_digest
+from dataproc_assets.storage.crawl_listing import Listing, crawl_listing
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
@@ -53,6 +54,9 @@ class Lake:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        if project.profile.s3 is not None:
+            # in the environment, where workers and every library that speaks S3 find it
+            os.environ.update(project.profile.s3.variables())
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -176,11 +180,14 @@ class Lake:
             return {**parts, "takedown": frame_digest(read_ledger(self.store, "takedown"))}
         return {}
 
-    def crawl_state(self, source: str, listing: pl.DataFrame | None = None) -> str:
-        """A digest over where a source's crawl lies, its paths and versions, as listed now."""
-        if listing is None:
-            listing = list_objects(self.bucket, self.project.sources[source].crawl.prefix)
-        return json_digest([self.bucket.url, listing_digest(listing)])
+    def crawl(self, source: str) -> Listing:
+        """The objects of a source's crawl as they now are, from where the profile says."""
+        config = self.project.sources[source]
+        return crawl_listing(self.bucket, config, self.project.profile.crawl)
+
+    def crawl_state(self, source: str) -> str:
+        """A digest over where a source's crawl lies, its paths and versions, as they now are."""
+        return self.crawl(source).digest
 
     def fresh(self, stage: str, partition: str | None) -> bool:
         """Whether a stage table was made from what its inputs and configuration now are.

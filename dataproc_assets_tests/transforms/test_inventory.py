@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
@@ -6,10 +8,14 @@ from dataproc_assets.transforms.inventory import COLUMNS, hold_removals, invento
 KEY = pl.format("x/{}", pl.col("name").str.extract(r"^([0-9]+)\."))
 
 
-def files(*items) -> pl.DataFrame:
+def day(number: int) -> datetime:
+    return datetime(2026, 1, number, tzinfo=UTC)
+
+
+def files(*items, modified: int = 1, version: str = "v") -> pl.DataFrame:
     """Files as (name, uri, offset)."""
     return pl.DataFrame(
-        [(name, uri, offset, 5, 5, "v") for name, uri, offset in items],
+        [(name, uri, offset, 5, 5, version, day(modified)) for name, uri, offset in items],
         schema={
             "name": pl.String,
             "uri": pl.String,
@@ -17,20 +23,21 @@ def files(*items) -> pl.DataFrame:
             "length": pl.Int64,
             "size": pl.Int64,
             "version": pl.String,
+            "modified": pl.Datetime("us", "UTC"),
         },
         orient="row",
     )
 
 
-def inventory(*keys) -> pl.DataFrame:
-    rows, _ = inventory_rows(files(*((f"{key}.webp", f"/{key}", None) for key in keys)), KEY)
-    return rows
+def inventory(*keys, **values) -> pl.DataFrame:
+    listed = files(*((f"{key}.webp", f"/{key}", None) for key in keys), **values)
+    return inventory_rows(listed, KEY)[0]
 
 
 def test_a_name_gives_key_and_extension():
     rows, aside = inventory_rows(files(("7.WEBP", "/7.WEBP", None)), KEY)
     assert rows.columns == COLUMNS
-    assert rows.row(0) == ("x/7", "/7.WEBP", None, 5, 5, "v", "webp")
+    assert rows.row(0) == ("x/7", "/7.WEBP", None, 5, 5, "v", day(1), "webp")
     assert aside.is_empty()
 
 
@@ -88,3 +95,40 @@ def test_an_image_that_moved_is_neither_added_nor_removed():
     held = hold_removals(rows, before, 0.0)
     assert (held.added, held.removed) == (0, 0)
     assert held.rows["uri"].item() == "/s.tar"
+
+
+def test_a_listing_of_only_a_part_removes_nothing():
+    before = hold_removals(inventory(1, 2, 3), None, 0.0).rows
+    held = hold_removals(inventory(3, 4), before, 0.0, complete=False)
+    assert held.rows.equals(hold_removals(inventory(1, 2, 3, 4), None, 0.0).rows)
+    assert (held.added, held.removed, held.removed_share, held.held_back) == (1, 0, 0.0, False)
+    gone = hold_removals(inventory(), before, 0.0)
+    still = hold_removals(inventory(2), gone.rows, 0.0, complete=False)
+    assert still.rows["removed"].to_list() == [True, False, True]
+
+
+@pytest.mark.parametrize(("taken_at", "kept"), [(day(4), True), (day(5), False), (day(6), False)])
+def test_what_is_newer_than_the_listing_is_not_removed(taken_at, kept):
+    before = pl.concat([inventory(1, 2), inventory(3, modified=5)])
+    before = hold_removals(before, None, 0.0).rows
+    held = hold_removals(inventory(1), before, 1.0, taken_at=taken_at)
+    assert held.rows["image_key"].to_list() == (["x/1", "x/3"] if kept else ["x/1"])
+    assert held.removed == (1 if kept else 2)
+    now = hold_removals(inventory(1), before, 1.0)
+    assert now.removed == 2
+
+
+def test_a_listing_does_not_bring_back_an_older_version():
+    before = hold_removals(inventory(1, modified=5, version="new"), None, 0.0).rows
+    old = inventory(1, modified=2, version="old")
+    assert hold_removals(old, before, 0.0, taken_at=day(3)).rows["version"].item() == "new"
+    later = inventory(1, modified=6, version="newer")
+    assert hold_removals(later, before, 0.0, taken_at=day(3)).rows["version"].item() == "newer"
+    assert hold_removals(old, before, 0.0).rows["version"].item() == "old"
+
+
+def test_an_inventory_that_kept_no_times_is_compared_all_the_same():
+    before = hold_removals(inventory(1, 2), None, 0.0).rows.drop("modified")
+    held = hold_removals(inventory(1), before, 0.1, taken_at=day(1))
+    assert held.held_back
+    assert held.rows["modified"].to_list() == [day(1), None]
