@@ -9,6 +9,7 @@ from dataproc_assets.config.intake import ListingConfig, ReportUrl, ShardConfig
 from dataproc_assets.config.queues import QueueConfig
 from dataproc_assets.config.record_files import RecordFilesConfig
 from dataproc_assets.config.runners import DecodeConfig, RunnerConfig
+from dataproc_assets.config.s3 import S3Config
 
 Url = Annotated[str, Field(min_length=1, description="a folder's path or s3://bucket/prefix")]
 
@@ -71,10 +72,12 @@ class ProfileConfig(StrictModel):
     """One file of conf/profiles.
 
     `metrics` names a folder below conf/metrics: its files stand in for those of the same name.
+    `s3` says where the store of `s3://` roots is, where that is not left to the environment.
     """
 
     name: str
     metrics: Name | None = None
+    s3: S3Config | None = None
     storage: StorageConfig
     crawl: CrawlRootConfig
     decode: DecodeConfig

@@ -18,7 +18,7 @@ from dataproc_assets.storage.s3_errors import explain
 
 if TYPE_CHECKING:
     from obstore import GetResult
-    from obstore.store import ClientConfig
+    from obstore.store import ClientConfig, S3Config
     from obstore.store import ObjectStore as ObstoreStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,7 +65,11 @@ class ObjectStore:
         endpoint = next((os.environ[name] for name in endpoints if os.environ.get(name)), "")
         plain = endpoint.startswith("http://")  # whoever names such an endpoint means it
         options: ClientConfig = {"allow_http": True} if plain else {}
-        store = S3Store(bucket, prefix=prefix or None, client_options=options)
+        place: S3Config = {}
+        if endpoint and os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") == "true":
+            # the client takes such an endpoint as the bucket's own
+            place = {"aws_endpoint_url_s3": endpoint.replace("://", f"://{bucket}.", 1)}
+        store = S3Store(bucket, prefix=prefix or None, config=place, client_options=options)
         return cast("ObstoreStore", store)
 
     def get(self, path: str, max_bytes: int | None = None) -> bytes:
