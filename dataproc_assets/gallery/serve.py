@@ -6,8 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from obstore.exceptions import BaseError
-
 from dataproc_assets.storage.layout import gallery_path
 from dataproc_assets.storage.objects import ObjectStore
 
@@ -53,12 +51,12 @@ def read_page(store: ObjectStore, target: str) -> tuple[HTTPStatus, str, bytes]:
     if ".." in parts or not parts:
         return HTTPStatus.NOT_FOUND, plain, b"There is no such page.\n"
     try:
-        body = store.get("/".join((gallery_path(), *parts)))
+        _, pieces = store.stream("/".join((gallery_path(), *parts)))
+        body = b"".join(pieces)
     except FileNotFoundError:
         missing = NOT_DRAWN if parts == ("index.html",) else b"There is no such page.\n"
         return HTTPStatus.NOT_FOUND, plain, missing
-    except (BaseError, OSError) as error:
-        cause = str(error).partition("\n")[0]
-        return HTTPStatus.BAD_GATEWAY, plain, f"{store.url} cannot be read: {cause}\n".encode()
+    except ConnectionError as error:
+        return HTTPStatus.BAD_GATEWAY, plain, f"{error}\n".encode()
     kind = mimetypes.guess_type(parts[-1])[0] or "application/octet-stream"
     return HTTPStatus.OK, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, body

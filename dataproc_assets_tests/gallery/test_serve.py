@@ -67,5 +67,5 @@ def test_a_store_that_is_away_is_an_answer_too(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     status, _, body = read_page(ObjectStore("s3://away/store"), "/")
     assert status == 502
-    assert b"s3://away/store cannot be read" in body
+    assert b"s3://away/store/gallery/index.html: cannot be read" in body
     assert b"do-not-show" not in body
