@@ -4,7 +4,6 @@ from typing import Any
 
 from dataproc_assets.sources.fields import EscapedTags, Id, Link, Md5, Number, Raw, Size, Text, Time
 from dataproc_assets.sources.links import pixiv_link
-from dataproc_assets.sources.values import names
 
 _ANIMATED = (".zip", ".mp4", ".webm", ".swf")
 _STATUS = {"active", "deleted", "pending", "flagged"}
@@ -49,8 +48,10 @@ def post_columns(post: Post) -> dict[str, Any]:
         "post_id": post.id,
         "kind": "animation" if (post.file_url or "").lower().endswith(_ANIMATED) else "image",
         "url": post.file_url,
-        "artist_names": names(*post.tags_artist),
-        "tags_general": [tag for tag in post.tags if tag not in categorised],
+        "artist_names": post.tags_artist,
+        "tags_general": [tag for tag in post.tags if tag not in categorised]
+        if categorised
+        else post.tags,
         "score": post.score,
         "created": post.created_at,
         "width": post.width,

@@ -9,7 +9,7 @@ Payload = bytes | dict[str, Any] | ValueError
 """A raw record, or what kept it from being read."""
 
 _fast = TypeAdapter(Any).validate_json
-_BEFORE_COLON = (b" :", b"\n:", b"\t:", b"\r:")
+_LINE_BLANKS = (b"\n", b"\t", b"\r")
 
 
 def decode(payload: Payload) -> dict[str, Any]:
@@ -40,9 +40,10 @@ def _no_key_twice(payload: bytes, raw: dict[str, Any]) -> bool:
     the text has at most as many keys as it has `":`: when the parsed value has as many too, none
     was lost. A text that holds `":` itself only makes it unsure.
     """
-    if payload.count(b'":') != _keys(raw):
+    keys = len(raw) if payload.count(b"{") == 1 else _keys(raw)
+    if payload.count(b'":') != keys or b" :" in payload:
         return False
-    return not any(blank in payload for blank in _BEFORE_COLON)
+    return not any(line in payload and line + b":" in payload for line in _LINE_BLANKS)
 
 
 def _keys(value: dict[str, Any] | list[Any]) -> int:
@@ -52,7 +53,8 @@ def _keys(value: dict[str, Any] | list[Any]) -> int:
         count = len(value)
         value = list(value.values())
     for inner in value:
-        if type(inner) is dict or type(inner) is list:
+        kind = type(inner)
+        if kind is dict or kind is list:
             count += _keys(inner)
     return count
 

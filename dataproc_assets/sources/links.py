@@ -22,6 +22,8 @@ def pixiv_link(source: str | None) -> tuple[str | None, int | None]:
     id), `pixiv.net/artworks/{id}`, `pixiv.net/i/{id}` and `member_illust.php?illust_id={id}`.
     """
     text = html.unescape(source or "")
+    if "pixiv.net/" not in text and "pximg.net/" not in text:
+        return None, None  # as most do; the expressions below are slow to find out
     if found := _FILE.search(text):
         return found["id"], None if found["page"] is None else int(found["page"])
     if found := _WORK.search(text):

@@ -22,7 +22,7 @@ PARSED_SCHEMA = pl.Schema(
 )
 """One row an item, as it was read: `reason` is null for a record, else why it is none."""
 
-_LISTS = [name for name, dtype in PARSED_SCHEMA.items() if isinstance(dtype, pl.List)]
+_NO_LISTS = {name: [] for name, dtype in PARSED_SCHEMA.items() if isinstance(dtype, pl.List)}
 _ARROW_SCHEMA = PARSED_SCHEMA.to_frame().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 _CHUNK = 20_000
 _NATIVE_ID = re.compile(NATIVE_ID)
@@ -50,7 +50,7 @@ def parse_items(source: SourceConfig, items: Iterable[Item]) -> pl.DataFrame:
         try:
             row = read(decode(payload))
         except ValueError as error:
-            row = {"reason": _reason(error)}
+            row = _NO_LISTS | {"reason": _reason(error)}
         row["record_place"] = place
         rows.append(row)
         if len(rows) == _CHUNK:
@@ -74,7 +74,7 @@ def _reader(source: SourceConfig) -> Callable[[dict[str, Any]], dict[str, Any]]:
     to_common, template, parts = adapter(source), source.native_id, source.key_parts
 
     def read(raw: dict[str, Any]) -> dict[str, Any]:
-        row = to_common(raw)
+        row = _NO_LISTS | to_common(raw)
         names = {"id": row.get("post_id"), "page": row.get("page"), "asset": row.pop("asset", None)}
         for part in parts:
             if names[part] is None:
@@ -91,8 +91,7 @@ def _reader(source: SourceConfig) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     # Arrow takes lists of texts as they are; polars would make a series of each.
-    frame = pl.DataFrame(pa.Table.from_pylist(rows, schema=_ARROW_SCHEMA)).cast(PARSED_SCHEMA)
-    return frame.with_columns(pl.col(_LISTS).fill_null([]))
+    return pl.DataFrame(pa.Table.from_pylist(rows, schema=_ARROW_SCHEMA)).cast(PARSED_SCHEMA)
 
 
 def _rejects(rows: pl.DataFrame, source: str) -> pl.DataFrame:

@@ -188,7 +188,10 @@ def tags(value: Any) -> list[str]:
 
 def escaped_tags(value: Any) -> list[str]:
     """Tags that are HTML-escaped."""
-    return distinct(unescaped(tag) for tag in tags(value))
+    found = tags(value)
+    if type(value) is str and "&" not in value:
+        return found
+    return distinct([unescaped(tag) if "&" in tag else tag for tag in found])
 
 
 def moment(value: Any) -> datetime | None:

@@ -7,10 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataproc_assets.config.record_files import RecordFilesConfig
-from dataproc_assets.storage.crawl import FILE_SCHEMA
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.record_files import GONE, SHORTER, read_files
 
+FILES = {
+    "name": pl.String,
+    "uri": pl.String,
+    "offset": pl.Int64,
+    "length": pl.Int64,
+    "size": pl.Int64,
+}
 READING = RecordFilesConfig(
     readers=4,
     ahead_bytes=1000,
@@ -26,15 +32,15 @@ READING = RecordFilesConfig(
 
 def whole(store: ObjectStore, path: str, size: int | None = None) -> tuple:
     size = store.size(path) if size is None else size
-    return (path.rpartition("/")[2], store.uri(path), None, None, size, "v")
+    return (path.rpartition("/")[2], store.uri(path), None, None, size)
 
 
 def member(store: ObjectStore, path: str, name: str, offset: int, length: int) -> tuple:
-    return (name, store.uri(path), offset, length, length, "v")
+    return (name, store.uri(path), offset, length, length)
 
 
 def read(*files: tuple, **changes: int) -> list[tuple[str, str, bytes | str]]:
-    frame = pl.DataFrame(list(files), schema=FILE_SCHEMA, orient="row")
+    frame = pl.DataFrame(list(files), schema=FILES, orient="row")
     found = read_files(frame, READING.model_copy(update=changes))
     return [(p, n, str(f) if isinstance(f, ValueError) else f.read()) for p, n, f in found]
 
@@ -104,7 +110,7 @@ def test_a_large_file_is_read_block_by_block(store, monkeypatch):
         return get_range(self, path, offset, length)
 
     monkeypatch.setattr(ObjectStore, "get_range", seen)
-    frame = pl.DataFrame([whole(store, "dump.parquet")], schema=FILE_SCHEMA, orient="row")
+    frame = pl.DataFrame([whole(store, "dump.parquet")], schema=FILES, orient="row")
     for _, _, file in read_files(frame, READING):
         assert not isinstance(file, ValueError)
         file.seek(-10, io.SEEK_END)
@@ -187,7 +193,7 @@ def test_no_more_is_fetched_ahead_than_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(
         ObjectStore, "get", lambda self, path: fetched.append(path) or get(self, path)
     )
-    frame = pl.DataFrame(files, schema=FILE_SCHEMA, orient="row")
+    frame = pl.DataFrame(files, schema=FILES, orient="row")
     found = read_files(frame, READING.model_copy(update={"ahead_bytes": 400}))
     next(found)
     found.close()

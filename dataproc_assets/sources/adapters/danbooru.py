@@ -19,7 +19,7 @@ from dataproc_assets.sources.fields import (
     Whole,
 )
 from dataproc_assets.sources.links import pixiv_link
-from dataproc_assets.sources.values import choose, names
+from dataproc_assets.sources.values import choose
 from dataproc_assets.transforms.tagged import has_tag
 
 _RATINGS = {rating[0]: rating for rating in RATINGS} | {rating: rating for rating in RATINGS}
@@ -66,7 +66,7 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "kind": "animation" if (post.file_ext or "").lower() in _ANIMATED else "image",
         "url": post.file_url,
         "post_url": f"https://danbooru.donmai.us/posts/{post.id}",
-        "artist_names": names(*post.tag_string_artist),
+        "artist_names": post.tag_string_artist,
         "tags_general": post.tag_string_general,
         "tags_character": post.tag_string_character,
         "tags_copyright": post.tag_string_copyright,
