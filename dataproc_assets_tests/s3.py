@@ -29,19 +29,28 @@ IDENTITY = {
     "credentials": [{"accessKey": "testkey", "secretKey": "testsecret"}],
     "actions": ["Admin", "Read", "List", "Tagging", "Write"],
 }
+NO_LIST = {
+    "name": "reader",
+    "credentials": [{"accessKey": "readkey", "secretKey": "readsecret"}],
+    "actions": ["Read"],
+}
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[dict[str, str]]:
-    """The `AWS_*` variables of a server with one bucket, BUCKET, that ends with this process."""
+def s3_server(folder: Path, port: int | None = None) -> Iterator[dict[str, str]]:
+    """The `AWS_*` variables of a server with one bucket, BUCKET, that ends with this process.
+
+    `port` is where it answers, by default a free one.
+    """
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if weed is None:
         raise FileNotFoundError("there is no `weed`: install the package's extra `dev`")
     for name in ("data", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     config, log = folder / "s3.json", folder / "log.txt"
-    config.write_text(json.dumps({"identities": [IDENTITY]}))
-    s3, master, filer, volume, admin = _free_ports(5)
+    config.write_text(json.dumps({"identities": [IDENTITY, NO_LIST]}))
+    free, master, filer, volume, admin = _free_ports(5)
+    s3 = port or free
     command = [
         *(weed, "mini", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-master.telemetry=false", "-admin.ui=false", "-webdav=false"),

@@ -6,8 +6,8 @@ NEXT_STEPS = {
     "NoSuchBucket": "make the bucket, or correct its name in conf/profiles",
     "AccessDenied": "let these credentials list it (s3:ListBucket) and read it (s3:GetObject)",
     "SignatureDoesNotMatch": "the secret key is wrong: set AWS_SECRET_ACCESS_KEY again",
-    "InvalidAccessKeyId": "the access key is wrong: set AWS_ACCESS_KEY_ID again, and "
-    "AWS_SESSION_TOKEN only where the credentials came with one",
+    "InvalidAccessKeyId": "the access key is wrong, or its session is over: set AWS_ACCESS_KEY_ID "
+    "again, and AWS_SESSION_TOKEN where the credentials come with one",
     "ExpiredToken": "get new temporary credentials, such as by `aws sso login`",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: set all three again",
     "RequestTimeTooSkewed": "set this machine's clock",
@@ -47,4 +47,5 @@ def _element(text: str, name: str) -> str | None:
 def _first_line(text: str) -> str:
     """The message's first line up to any body, without the client's account of its retries."""
     line = text.partition("\n")[0].partition("<")[0]
-    return re.sub(r" in [\d.]+\S*s\b(, after .*?timeout: \S+)?", "", line).strip(" :")
+    brief = re.sub(r" in [\d.]+\S*s\b(, after .*?timeout: \S+)?", "", line)
+    return " ".join(brief.split()).strip(" :")
