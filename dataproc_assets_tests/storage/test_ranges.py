@@ -180,3 +180,17 @@ def test_ranges_of_more_than_one_page_are_whole(s3_url):
     found = list_prefix(store, "crawl", ByRanges(by="ranges", connections=4))
     assert found["path"].to_list() == paths
     assert_frame_equal(found, store.list("crawl"))
+
+
+def test_a_server_in_the_order_of_its_keys_is_listed_by_ranges(events):
+    names = [f"{char}/{number}" for char in "a~é" for number in range(6)]
+    odd = ["a-x", "a.b", "B", "é ぴ", "a+b&c%20", "~{^}[1]#?*", "a/", "b/", "b/c", "a-x/d"]
+    for name in [*names, *odd]:
+        body = b"" if name.endswith("/") else b"x"
+        events.s3.put_object(Bucket=events.bucket, Key=f"root/crawl/{name}", Body=body)
+    store = ObjectStore(f"s3://{events.bucket}/root")
+    plain = store.list("crawl")
+    assert {f"crawl/{name.rstrip('/')}" for name in [*names, *odd]} == set(plain["path"])
+    for connections, page in ((1, 3), (6, 2), (3, 5)):
+        found = sorted_listing(list_ranges(store, "crawl", connections, page))
+        assert_frame_equal(found, plain)
