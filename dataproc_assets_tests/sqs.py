@@ -70,6 +70,7 @@ SETTINGS = {
     "messages_per_tick": 1000,
     "full_listing_every_hours": 24,
     "full_listing_after_removal_hours": 1,
+    "keep_events_days": 4,
 }
 
 

@@ -29,6 +29,7 @@ class Listing:
         complete: whether an object that is not in it is not there; else it removes nothing.
         taken_at: when it was taken; None for now. It says nothing of what is newer.
         newest: no object in it was written after this; None where there is no object.
+        base: names the complete listing that events were added to, where they were.
         read: gives the objects in LISTING_SCHEMA, sorted by path. It is called when they are
             asked for: a report's digest takes no more than its manifest.
     """
@@ -39,6 +40,7 @@ class Listing:
     taken_at: datetime | None
     newest: datetime | None
     read: Callable[[], pl.DataFrame] = field(repr=False)
+    base: str = ""
 
     @cached_property
     def frame(self) -> pl.DataFrame:

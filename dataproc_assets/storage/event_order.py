@@ -49,11 +49,11 @@ def added(covered: pl.DataFrame, fresh: pl.DataFrame) -> Added:
 def add_puts(listing: pl.DataFrame, puts: pl.DataFrame) -> pl.DataFrame:
     """A listing with the puts of `added`, sorted by path, in the listing's columns.
 
-    A put that is older than the object that was listed is left out. Times are compared by the
-    second, as those of a listing may have no more.
+    A put that is older than the object that was listed is left out. Times count in whole seconds,
+    as those of S3's listings do.
     """
     second = pl.col("modified").dt.truncate("1s")
-    new = puts.rename({"time": "modified"}).select(listing.columns)
+    new = puts.rename({"time": "modified"}).select(listing.columns).with_columns(second)
     listed = listing.select("path", listed=second)
     kept = new.join(listed, on="path", how="left").filter(
         pl.col("listed").is_null() | (second >= pl.col("listed"))

@@ -15,6 +15,7 @@ QUEUE = {
     "messages_per_tick": 10_000,
     "full_listing_every_hours": 24,
     "full_listing_after_removal_hours": 1,
+    "keep_events_days": 4,
 }
 
 
@@ -27,13 +28,13 @@ def aws(tmp_path, queues):
 def test_sources_may_share_a_queue(tmp_path):
     path = aws(tmp_path, {"pixiv": QUEUE, "danbooru": QUEUE})
     queues = load_project(path.parent.parent, "aws").profile.crawl.queues
-    assert sorted(queues) == ["danbooru", "pixiv"] and queues["pixiv"].model_dump() == QUEUE
+    assert sorted(queues) == ["danbooru", "pixiv"] and queues["pixiv"].model_dump() == {**QUEUE, "report_lag_hours": 48}
 
 
 def test_the_queue_in_a_comment_is_one_that_would_be_read():
     lines = (CONF / "profiles" / "aws.yaml").read_text("utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if "# queues:" in line)
-    text = "\n".join(line.replace("  # ", "  ", 1) for line in lines[start + 1 : start + 10])
+    text = "\n".join(line.replace("  # ", "  ", 1) for line in lines[start + 1 : start + 11])
     assert yaml.safe_load(text) == {"pixiv": QUEUE}
 
 
@@ -47,6 +48,7 @@ def test_the_queue_in_a_comment_is_one_that_would_be_read():
         ("messages_per_file", 0, "greater than or equal to 1"),
         ("messages_per_tick", 0, "greater than or equal to 1"),
         ("full_listing_every_hours", 0, "greater than 0"),
+        ("keep_events_days", -1, "greater than or equal to 0"),
         ("full_listing_after_removal_hours", 0, "greater than 0"),
     ],
 )
