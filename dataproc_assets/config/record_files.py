@@ -17,7 +17,8 @@ class RecordFilesConfig(StrictModel):
     file of more than `stream_bytes` is read in blocks of `block_bytes` while it is parsed.
 
     A record of more than `record_bytes` is rejected; a compressed file that gives more than
-    `file_bytes` is read up to there. What was parsed is kept in units of up to `unit_files` files.
+    `file_bytes` is read up to there. What was parsed is kept in units of up to `unit_files` files
+    that have about `unit_bytes`, or of one larger file.
     """
 
     readers: Annotated[int, Field(ge=1, le=256)]
@@ -29,6 +30,7 @@ class RecordFilesConfig(StrictModel):
     record_bytes: Bytes
     file_bytes: Bytes
     unit_files: Annotated[int, Field(ge=1)]
+    unit_bytes: Bytes
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

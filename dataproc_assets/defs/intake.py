@@ -4,17 +4,16 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.defs.checks import intake as checks
+from dataproc_assets.defs.record_rows import record_rows
 from dataproc_assets.defs.result import count_reasons, reasons_metadata, table_result
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.sources.align import align_records
-from dataproc_assets.sources.items import record_items
 from dataproc_assets.sources.layouts import image_keys
-from dataproc_assets.sources.parse import parse_records
+from dataproc_assets.sources.parse import settle_records
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.crawl import read_crawl
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets.storage.record_files import read_files
 from dataproc_assets.storage.shards import ShardReader, shard_reader
 from dataproc_assets.storage.units import make_units, replace_units
 from dataproc_assets.transforms.eligibility import eligibility
@@ -57,16 +56,19 @@ def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Ma
     inputs, config = lake.inputs("records", source), lake.project.sources[source]
     listing = lake.crawl(source).frame
     files = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing).records
-    reading = lake.project.profile.crawl.records
-    found = read_files(files, reading)
-    items = (item for file in found for item in record_items(*file, reading))
-    rows, rejects = parse_records(config, items)
+    found = record_rows(lake, source, files)
+    rows, rejects = settle_records(found.rows, source)
     images = lake.read("inventory", source).select("image_key")
     aligned = align_records(rows.lazy(), images, config)
     lake.write("records", source, rejects, key="place", table="rejects", inputs=inputs)
     info = lake.write("records", source, aligned, inputs=inputs)
-    context.log.info(f"{source}: {info.rows} records, {rejects.height} rejects")
+    context.log.info(
+        f"{source}: {info.rows} records, {rejects.height} rejects; {found.parsed} files parsed, "
+        f"{found.known} known"
+    )
     metadata = {
+        "files_parsed": found.parsed,
+        "files_known": found.known,
         "rejects": rejects.height,
         "rejects_by_reason": reasons_metadata(count_reasons(rejects.lazy(), "reason")),
     }

@@ -46,13 +46,11 @@ def _no_key_twice(payload: bytes, raw: dict[str, Any]) -> bool:
     return not any(line in payload and line + b":" in payload for line in _LINE_BLANKS)
 
 
-def _keys(value: dict[str, Any] | list[Any]) -> int:
+def _keys(value: Any) -> int:
     """How many keys a value has at all depths."""
-    count = 0
-    if type(value) is dict:
-        count = len(value)
-        value = list(value.values())
-    for inner in value:
+    is_object = type(value) is dict
+    count = len(value) if is_object else 0
+    for inner in value.values() if is_object else value:
         kind = type(inner)
         if kind is dict or kind is list:
             count += _keys(inner)

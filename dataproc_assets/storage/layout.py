@@ -14,6 +14,16 @@ def shards_path(source: str) -> str:
     return f"units/shards/{source}"
 
 
+def parsed_path(source: str, fingerprint: str) -> str:
+    """The folder of what a source's record files gave, `{digest}.records.parquet`."""
+    return f"{parsed_folder(source)}/{fingerprint}"
+
+
+def parsed_folder(source: str) -> str:
+    """The folder of what a source's record files gave, whatever way they were parsed."""
+    return f"units/records/{source}"
+
+
 def todo_path(source: str) -> str:
     """The folder of a source's unit files, `{unit}.todo.parquet`."""
     return f"units/todo/{source}"

@@ -5,7 +5,7 @@ Each function takes the project and a partition; models, dictionaries and lists 
 
 from typing import Any
 
-from dataproc_assets.config.adapters import own_code
+from dataproc_assets.config.adapters import own_code, reading_code
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import Project
 
@@ -32,6 +32,21 @@ def records(project: Project, name: str | None) -> Any:
         "own_code": own_code(source.adapter),
         "columns": source.columns,
         "native_id": source.native_id,
+    }
+
+
+def parsing(project: Project, source: str) -> Any:
+    """What decides the rows of one record file, the code that reads it among it."""
+    config = project.sources[source]
+    columns = config.columns.model_dump(mode="json") if config.columns else None
+    limits = project.profile.crawl.records
+    return {
+        "code": reading_code(config.adapter),
+        "adapter": config.adapter,
+        "columns": columns,
+        "native_id": config.native_id,
+        "source": source,
+        "limits": [limits.record_bytes, limits.file_bytes],
     }
 
 

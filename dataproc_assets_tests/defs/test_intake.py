@@ -1,4 +1,7 @@
 import json
+import os
+import shutil
+from pathlib import Path
 
 import polars as pl
 
@@ -201,3 +204,48 @@ def test_one_new_record_changes_one_row(crawled: World):
     assert after.join(before, on="image_key").filter(pl.col("title") != pl.col("title_right"))[
         "image_key"
     ].to_list() == ["pixiv/101_p0"]
+
+
+def test_only_changed_record_files_are_parsed_and_the_tables_are_those_of_a_fresh_run(
+    crawled: World, tmp_path: Path
+):
+    crawled.put("dataset-pixiv/resized_1/9_p0.json", b"{cut")
+    told = metadata(crawled.make("inventory", "records", partition="pixiv"), "records")
+    assert (told["files_parsed"], told["files_known"]) == (6, 0)
+    crawled.put(
+        "dataset-pixiv/resized_1/101_p0.json", json.dumps(pixiv_record(101)).encode() + b" "
+    )
+    crawled.add_pixiv(105, pixiv_record(105))
+    told = metadata(crawled.make("inventory", "records", partition="pixiv"), "records")
+    assert (told["files_parsed"], told["files_known"]) == (2, 5)
+
+    fresh = World.create(tmp_path / "fresh")
+    for path in crawled.bucket.rglob("*.*"):
+        place = path.relative_to(crawled.bucket)
+        fresh.put(str(place), path.read_bytes())
+        times = path.stat()
+        os.utime(fresh.bucket / place, ns=(times.st_atime_ns, times.st_mtime_ns))
+    shutil.rmtree(crawled.bucket)
+    fresh.bucket.rename(crawled.bucket)  # places are part of the rows
+    fresh.change("profiles/local.yaml", lambda c: c["crawl"].update(root=str(crawled.bucket)))
+    fresh.make("inventory", "records", partition="pixiv")
+    for table in ("records", "rejects"):
+        digests = [world.lake.info(table, "pixiv").digest for world in (crawled, fresh)]
+        files = [
+            [b.sha256 for b in world.lake.info(table, "pixiv").buckets]
+            for world in (crawled, fresh)
+        ]
+        assert digests[0] == digests[1] and files[0] == files[1]
+
+
+def test_other_limits_or_columns_parse_every_record_file_again(crawled: World):
+    crawled.make("inventory", "records", partition="pixiv")
+    folder = layout.parsed_folder("pixiv")
+    before = crawled.lake.store.list(folder)["path"].to_list()
+    crawled.change(
+        "profiles/local.yaml", lambda conf: conf["crawl"]["records"].update(record_bytes=10_000)
+    )
+    told = metadata(crawled.make("records", partition="pixiv"), "records")
+    assert told["files_known"] == 0
+    after = crawled.lake.store.list(folder)["path"].to_list()
+    assert len(before) == len(after) == 1 and before != after

@@ -1,6 +1,7 @@
 """A source that the package does not know, from one YAML file and at most one small module."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -148,3 +149,22 @@ def test_a_source_may_bring_a_module_from_outside_of_the_package(tmp_path: Path,
     assert world.lake.fresh("records", "eshuushuu")
     own_module.write_text(MODULE + "\n# changed\n")
     assert not world.lake.fresh("records", "eshuushuu")
+
+
+def test_the_example_of_the_readme_is_a_source(tmp_path: Path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(name: .*?)```", readme, re.DOTALL)
+    world = World.create(tmp_path)
+    add_source(world, text)
+    world.put("dataset-konachan/konachan_5.png", picture(5))
+    record = {"id": 5, "tags": "solo", "author": {"name": "Ada"}, "rating": "s", "score": 2}
+    world.put("dataset-konachan/a.jsonl", json.dumps(record | {"created_at": 1742150809}).encode())
+    for asset in ("inventory", "records", "todo"):
+        assert world.make(asset, partition="konachan").success
+    (row,) = world.lake.read("records", "konachan").collect().to_dicts()
+    assert (row["image_key"], row["rating"], row["artist_names"]) == (
+        *("konachan/5", "general"),
+        ["Ada"],
+    )
+    (drops,) = world.lake.read("todo", "konachan").collect()["intake_drops"].to_list()
+    assert drops == ["few_votes"]

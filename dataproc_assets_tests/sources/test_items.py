@@ -25,6 +25,7 @@ LIMITS = RecordFilesConfig(
     record_bytes=2000,
     file_bytes=200_000,
     unit_files=10,
+    unit_bytes=1000,
 )
 
 

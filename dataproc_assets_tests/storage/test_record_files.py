@@ -27,6 +27,7 @@ READING = RecordFilesConfig(
     record_bytes=1000,
     file_bytes=1000,
     unit_files=10,
+    unit_bytes=1000,
 )
 
 
