@@ -15,11 +15,16 @@ Url = Annotated[str, Field(min_length=1, description="a folder's path or s3://bu
 
 
 class StorageConfig(StrictModel):
-    """The storage root: a relative path counts from DAGSTER_HOME."""
+    """The storage root, and how much of it is worked on at a time.
+
+    A relative root counts from DAGSTER_HOME. Intake holds at most `memory_mb` of rows between its
+    steps; what is more waits in the folder for temporary files (`TMPDIR`).
+    """
 
     root: Url
     table_buckets: Annotated[int, Field(ge=1, le=65_536)]
     unit_images: Annotated[int, Field(ge=1)]
+    memory_mb: Annotated[int, Field(ge=64)]
 
 
 class CrawlRootConfig(StrictModel):
