@@ -1,6 +1,7 @@
 """Stage tables: Parquet in key-hash buckets, under a manifest that names each bucket's digest."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 
@@ -45,6 +46,72 @@ class TableInfo:
     code_version: str = ""
 
 
+class TableWriter:
+    """Writes a stage table bucket by bucket, in any order.
+
+    Bucket files carry their bytes' digest in their names and the manifest is replaced last, so
+    that a reader sees the old table or the new one; a bucket that did not change is not written.
+    """
+
+    def __init__(
+        self, store: ObjectStore, path: str, *, key: str | list[str], buckets: int = 1
+    ) -> None:
+        self.buckets = buckets
+        self._store, self._path = store, path
+        self._keys = [key] if isinstance(key, str) else key
+        self._there = dict(store.list(path).select("path", "size").iter_rows())
+        self._written: dict[int, Bucket] = {}
+        self._columns: dict[str, str] = {}
+
+    def add(self, rows: pl.DataFrame, parts: int = 1, part: int = 0) -> None:
+        """Write the buckets of one of `parts` parts: all rows whose hash modulo `parts` is `part`.
+
+        `parts` divides the number of buckets.
+        """
+        numbers = range(part, self.buckets, parts)
+        if len(numbers) == 1:
+            self._write(part, rows)
+            return
+        for number, bucket in zip(
+            numbers, split(rows, self._keys[0], self.buckets, numbers), strict=True
+        ):
+            self._write(number, bucket)
+
+    def finish(self, inputs: dict[str, str] | None = None, code_version: str = "") -> TableInfo:
+        """Replace the manifest: from here on the table is what was added.
+
+        Raises ValueError where a part was not.
+        """
+        if len(self._written) != self.buckets:
+            uri, there = self._store.uri(self._path), len(self._written)
+            raise ValueError(f"{uri}: {there} of {self.buckets} buckets were written")
+        written = [self._written[number] for number in range(self.buckets)]
+        info = TableInfo(
+            digest=json_digest([bucket.digest for bucket in written]),
+            rows=sum(bucket.rows for bucket in written),
+            bytes=sum(bucket.bytes for bucket in written),
+            key=self._keys,
+            columns=self._columns,
+            buckets=written,
+            inputs=inputs or {},
+            code_version=code_version,
+        )
+        if info != table_info(self._store, self._path):
+            _put_manifest(self._store, self._path, info)
+        _sweep(self._store, self._path, {bucket.file for bucket in written})
+        return info
+
+    def _write(self, number: int, rows: pl.DataFrame) -> None:
+        ordered = rows.sort(self._keys, maintain_order=True, nulls_last=True)
+        data = to_parquet(ordered)
+        sha256 = bytes_digest(data)
+        file = f"bucket-{number:05d}-{sha256[:16]}.parquet"
+        if self._there.get(f"{self._path}/{file}") != len(data):
+            self._store.put(f"{self._path}/{file}", data)
+        self._written[number] = Bucket(file, rows.height, len(data), sha256, frame_digest(ordered))
+        self._columns = {name: str(dtype) for name, dtype in rows.schema.items()}
+
+
 def write_table(
     store: ObjectStore,
     path: str,
@@ -55,38 +122,10 @@ def write_table(
     inputs: dict[str, str] | None = None,
     code_version: str = "",
 ) -> TableInfo:
-    """Write a stage table, sorted by its key, and return its manifest.
-
-    Bucket files carry their bytes' digest in their names and the manifest is replaced last, so
-    that a reader sees the old table or the new one; a bucket that did not change is not written.
-    """
-    keys = [key] if isinstance(key, str) else key
-    rows = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-    old = table_info(store, path)
-    there = dict(store.list(path).select("path", "size").iter_rows())
-    written = []
-    for index, part in enumerate(_split(rows, keys[0], buckets)):
-        ordered = part.sort(keys, maintain_order=True, nulls_last=True)
-        data = to_parquet(ordered)
-        sha256 = bytes_digest(data)
-        file = f"bucket-{index:05d}-{sha256[:16]}.parquet"
-        if there.get(f"{path}/{file}") != len(data):
-            store.put(f"{path}/{file}", data)
-        written.append(Bucket(file, part.height, len(data), sha256, frame_digest(ordered)))
-    info = TableInfo(
-        digest=json_digest([bucket.digest for bucket in written]),
-        rows=rows.height,
-        bytes=sum(bucket.bytes for bucket in written),
-        key=keys,
-        columns={name: str(dtype) for name, dtype in rows.schema.items()},
-        buckets=written,
-        inputs=inputs or {},
-        code_version=code_version,
-    )
-    if info != old:
-        _put_manifest(store, path, info)
-    _sweep(store, path, {bucket.file for bucket in written})
-    return info
+    """Write a stage table in one go, sorted by its key, and return its manifest."""
+    writer = TableWriter(store, path, key=key, buckets=buckets)
+    writer.add(frame.collect() if isinstance(frame, pl.LazyFrame) else frame)
+    return writer.finish(inputs, code_version)
 
 
 def table_info(store: ObjectStore, path: str) -> TableInfo | None:
@@ -115,15 +154,30 @@ def read_table(store: ObjectStore, path: str) -> pl.LazyFrame:
         FileNotFoundError: the table was never made.
         ChangedFileError: a file was edited, cut or lost.
     """
-    info = table_info(store, path)
-    if info is None:
-        raise FileNotFoundError(f"{store.uri(path)}: there is no such table; make its asset first")
+    info = present_table(store, path)
     try:
         return pl.concat([_scan(store, path, bucket) for bucket in info.buckets])
     except ChangedFileError:
         if table_info(store, path) == info:
             raise
         return read_table(store, path)  # it was replaced meanwhile
+
+
+def read_part(store: ObjectStore, path: str, parts: int, part: int) -> pl.LazyFrame:
+    """The rows whose hash modulo `parts` is `part`: of a table whose buckets `parts` divides.
+
+    Raises FileNotFoundError and ChangedFileError as `read_table`.
+    """
+    info = present_table(store, path)
+    return pl.concat([_scan(store, path, bucket) for bucket in info.buckets[part::parts]])
+
+
+def present_table(store: ObjectStore, path: str) -> TableInfo:
+    """The manifest of a table that must be there. Raises FileNotFoundError, ChangedFileError."""
+    info = table_info(store, path)
+    if info is None:
+        raise FileNotFoundError(f"{store.uri(path)}: there is no such table; make its asset first")
+    return info
 
 
 def _sweep(store: ObjectStore, path: str, keep: set[str]) -> None:
@@ -151,11 +205,22 @@ def _put_manifest(store: ObjectStore, path: str, info: TableInfo) -> None:
     store.put(f"{path}/{MANIFEST}", text.encode())
 
 
-def _split(rows: pl.DataFrame, key: str, buckets: int) -> list[pl.DataFrame]:
-    if buckets == 1:
+def split(
+    rows: pl.DataFrame, key: str, parts: int, numbers: Iterable[int] | None = None
+) -> list[pl.DataFrame]:
+    """The rows of each part by the key's hash modulo `parts`, by default of all parts in order.
+
+    The hash is that of the buckets: where the number of buckets is a multiple of `parts`, a part
+    has the rows of whole buckets.
+    """
+    if parts == 1:
         return [rows]
-    number = plh.col(key).nchash.xxhash64(seed=BUCKET_SEED) % buckets  # type: ignore[attr-defined]
-    parts = rows.with_columns(__bucket=number).partition_by("__bucket", as_dict=True)
-    empty = rows.clear()
-    by_number = {int(name[0]): part.drop("__bucket") for name, part in parts.items()}
-    return [by_number.get(index, empty) for index in range(buckets)]
+    number = part_number(key, parts).alias("__part")
+    named = rows.with_columns(number).partition_by("__part", as_dict=True, include_key=False)
+    by_number = {int(name[0]): part for name, part in named.items()}
+    return [by_number.get(index, rows.clear()) for index in numbers or range(parts)]
+
+
+def part_number(key: str, parts: int) -> pl.Expr:
+    """The part that a key is in, of so many; of all buckets it is the bucket."""
+    return plh.col(key).nchash.xxhash64(seed=BUCKET_SEED) % parts  # type: ignore[attr-defined]

@@ -14,7 +14,10 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.tables import (
     MANIFEST,
     ChangedFileError,
+    TableWriter,
+    read_part,
     read_table,
+    split,
     table_info,
     write_table,
 )
@@ -166,6 +169,42 @@ class Ended(ObjectStore):
 rows = pl.DataFrame({"image_key": ["x", "y"], "n": [1, 2]})
 write_table(Ended(sys.argv[1]), sys.argv[2], rows, key="image_key", buckets=2)
 """
+
+
+@pytest.mark.parametrize(("buckets", "parts"), [(1, 1), (4, 1), (4, 2), (4, 4), (64, 16)])
+def test_a_table_written_part_by_part_is_the_same_in_any_order(tmp_path, buckets, parts):
+    rows = pl.DataFrame({"image_key": [f"k{n}" for n in range(200)]}).with_row_index("n")
+    whole, pieces = ObjectStore(str(tmp_path / "whole")), ObjectStore(str(tmp_path / "pieces"))
+    info = write(whole, rows, buckets=buckets, inputs={"a": "1"}, code_version="1")
+    writer = TableWriter(pieces, PATH, key="image_key", buckets=buckets)
+    for part, piece in reversed(list(enumerate(split(rows, "image_key", parts)))):
+        writer.add(piece, parts, part)
+    assert writer.finish({"a": "1"}, "1") == info
+    assert contents(pieces) == contents(whole)
+    for part, piece in enumerate(split(rows, "image_key", parts)):
+        found = read_part(pieces, PATH, parts, part).collect()
+        assert_frame_equal(found.sort("n"), piece.sort("n"))
+
+
+def test_a_table_of_which_a_part_is_missing_is_not_finished(store):
+    write(store, buckets=4)
+    before = read_table(store, PATH).collect()
+    writer = TableWriter(store, PATH, key="image_key", buckets=4)
+    writer.add(ROWS.clear(), 2, 1)
+    with pytest.raises(ValueError, match=r"pixiv_merged\.parquet: 2 of 4 buckets were written"):
+        writer.finish()
+    assert_frame_equal(read_table(store, PATH).collect(), before)
+
+
+def test_a_part_of_a_changed_or_missing_table_is_refused(store):
+    with pytest.raises(FileNotFoundError, match="make its asset first"):
+        read_part(store, PATH, 2, 0)
+    write(store, buckets=2)
+    changed = next(name for name in files(store) if name.startswith("bucket-00001"))
+    store.put(f"{PATH}/{changed}", b"edited")
+    assert read_part(store, PATH, 2, 0).collect().height <= ROWS.height
+    with pytest.raises(ChangedFileError, match=changed):
+        read_part(store, PATH, 2, 1)
 
 
 def test_a_writer_ended_before_the_manifest_leaves_the_old_table(store):

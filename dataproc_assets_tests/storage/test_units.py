@@ -1,8 +1,18 @@
+from itertools import accumulate, pairwise
+
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dataproc_assets.storage.parquet import from_parquet
-from dataproc_assets.storage.units import make_units, read_units, replace_units, unit_rows
+from dataproc_assets.storage.units import (
+    cut_units,
+    make_units,
+    read_units,
+    replace_units,
+    unit_rows,
+)
 
 FOLDER = "units/todo/pixiv"
 
@@ -29,6 +39,13 @@ def test_rows_are_cut_in_their_order():
     assert unit_rows({}) is None
 
 
+@given(st.lists(st.integers(0, 9), max_size=5), st.integers(1, 5))
+def test_rows_that_come_in_pieces_are_cut_as_if_they_came_at_once(heights, size):
+    rows, ends = pending(sum(heights)), list(accumulate(heights, initial=0))
+    pieces = [rows[start:end] for start, end in pairwise(ends)]
+    assert dict(cut_units(pieces, size)) == make_units(rows, size)
+
+
 def test_a_name_says_what_is_to_be_done_and_not_where_it_lies():
     names = list(make_units(pending(8), 4))
     assert list(make_units(pending(8, "s3://other"), 4)) == names
@@ -46,6 +63,8 @@ def test_a_folder_holds_the_present_units_and_no_others(store):
     replace_units(store, FOLDER, new)
     assert read_units(store, FOLDER) == new
     assert list(read_units(store, FOLDER)) == sorted(new)
+    assert replace_units(store, FOLDER, cut_units([pending(8)], 4)) == 2
+    assert read_units(store, FOLDER) == old
     replace_units(store, FOLDER, {})
     assert read_units(store, FOLDER) == {}
     assert store.exists(f"{FOLDER}x/other.todo.parquet")
