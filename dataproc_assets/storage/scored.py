@@ -1,0 +1,45 @@
+"""What metrics have done, unit by unit: the keys and versions in their finished parts."""
+
+import polars as pl
+
+from dataproc_assets.storage.objects import ObjectStore
+
+FILES_AT_ONCE, ROWS_AT_ONCE = 256, 1 << 20
+PART_COLUMNS = pl.Schema({"image_key": pl.String, "version": pl.String, "status": pl.String})
+
+
+def done_rows(store: ObjectStore, parts: list[str]) -> pl.LazyFrame:
+    """`image_key`, `version` of what these parts of a metric have scored or failed for good.
+
+    Of the parts' files no other column is read.
+    """
+    if not parts:
+        return PART_COLUMNS.to_frame().lazy().select("image_key", "version")
+    uris = [store.uri(path) for path in parts]
+    rows = pl.scan_parquet(uris, glob=False, hive_partitioning=False)
+    return rows.filter(pl.col("status") != "retry").select("image_key", "version")
+
+
+def unit_batches(parts: dict[str, list[str]], unit_rows: int) -> list[dict[str, list[str]]]:
+    """The parts of some units at a time: metric -> paths, in the same order of units.
+
+    What one pass did over these units then gives equal `done_rows` for each of its metrics.
+
+    Args:
+        parts: metric -> the paths of its finished parts, `…/{unit}.{metric}.parquet`.
+        unit_rows: how many rows a unit has.
+    """
+    by_unit = {
+        metric: {path.rpartition("/")[2].partition(".")[0]: path for path in paths}
+        for metric, paths in parts.items()
+    }
+    units = sorted({unit for paths in by_unit.values() for unit in paths})
+    size = max(1, min(FILES_AT_ONCE, ROWS_AT_ONCE // unit_rows))
+    batches = (units[start : start + size] for start in range(0, len(units), size))
+    return [
+        {
+            metric: [paths[unit] for unit in batch if unit in paths]
+            for metric, paths in by_unit.items()
+        }
+        for batch in batches
+    ]
