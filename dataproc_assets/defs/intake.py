@@ -1,26 +1,28 @@
 """Intake: the images on the bucket, the crawler's records, and what is left to score."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import dagster as dg
 import polars as pl
 
 from dataproc_assets.defs.checks import intake as checks
 from dataproc_assets.defs.record_rows import record_rows
-from dataproc_assets.defs.result import count_reasons, reasons_metadata, table_result
+from dataproc_assets.defs.result import add_counts, count_reasons, reasons_metadata, table_result
 from dataproc_assets.defs.stage import stage_asset
+from dataproc_assets.defs.todo_parts import open_todo
 from dataproc_assets.sources.align import align_records
 from dataproc_assets.sources.layouts import image_keys
 from dataproc_assets.sources.parse import settle_records
 from dataproc_assets.storage import layout
+from dataproc_assets.storage.ahead import ahead
 from dataproc_assets.storage.crawl import read_crawl
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.shards import ShardReader, shard_reader
-from dataproc_assets.storage.units import make_units, replace_units
-from dataproc_assets.transforms.eligibility import eligibility
-from dataproc_assets.transforms.intake import add_intake_columns
+from dataproc_assets.storage.spill import KeyOrder
+from dataproc_assets.storage.units import cut_units, replace_units
 from dataproc_assets.transforms.inventory import hold_removals, inventory_rows
-from dataproc_assets.transforms.pending import pass_seconds, pending
-from dataproc_assets.transforms.rules import apply_rules
+from dataproc_assets.transforms.pending import pass_seconds
 
 
 def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
@@ -77,26 +79,30 @@ def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Ma
 
 def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Decide who may be scored, and write unit files of what is not scored yet."""
-    inputs, config = lake.inputs("todo", source), lake.project.sources[source]
-    found, as_of = lake.read("records", source), lake.project.curation.as_of
-    known = add_intake_columns(found, as_of, config.ai_tags)
-    judged = apply_rules(known, config.prefilter)
-    takedowns = read_ledger(lake.store, "takedown").lazy()
-    images = lake.read("inventory", source)
-    eligible = eligibility(images, judged, takedowns).collect()
-    scored = {name: lake.done(name, source) for name in lake.project.pass_metrics}
-    left = pending(eligible.lazy(), images, scored).collect()
-    units = make_units(left, lake.project.profile.storage.unit_images)
-    replace_units(lake.store, layout.todo_path(source), units)
-    info = lake.write("todo", source, eligible, inputs=inputs)
-    seconds = pass_seconds(left, lake.seconds_per_image())
-    context.log.info(f"{source}: {left.height} images to score, about {seconds:.0f} s")
+    inputs, storage = lake.inputs("todo", source), lake.project.profile.storage
+    table = lake.writer("todo", source)
+    drops: list[pl.DataFrame] = []
+    allowed, images, seconds = 0, 0, 0.0
+    with TemporaryDirectory(prefix="todo-") as folder:
+        parts = open_todo(lake, source, Path(folder))
+        order = KeyOrder(Path(folder) / "pending", parts.count, parts.spill_mb)
+        for part, (eligible, left) in enumerate(ahead(parts.judge, range(parts.count))):
+            table.add(eligible, parts.count, part)
+            order.add(left)
+            drops.append(count_reasons(eligible.lazy(), "intake_drop"))
+            allowed += eligible["intake_drop"].null_count()
+            images += left.height
+            seconds += pass_seconds(left, lake.seconds_per_image())
+        units = cut_units(order.take(), storage.unit_images)
+        count = replace_units(lake.store, layout.todo_path(source), units)
+    info = table.finish(inputs, lake.code_version("todo", source))
+    context.log.info(f"{source}: {images} images to score, about {seconds:.0f} s")
     metadata = {
-        "eligible": eligible["intake_drop"].null_count(),
-        "pending": left.height,
-        "units": len(units),
+        "eligible": allowed,
+        "pending": images,
+        "units": count,
         "estimated_seconds": seconds,
-        "drops": reasons_metadata(count_reasons(eligible.lazy(), "intake_drop")),
+        "drops": reasons_metadata(add_counts(drops)),
     }
     return table_result(lake, "todo", source, info, metadata)
 

@@ -71,7 +71,7 @@ def late_metric(lake: Lake, name: str) -> dg.AssetsDefinition:
         images = lake.read_all("inventory")
         chosen = lake.read("members").filter(pl.col("role") == "representative")
         eligible = chosen.select("image_key", intake_drop=pl.lit(None, pl.String))
-        left = pending(eligible, images, {name: lake.done(name, LATE)}).collect()
+        left = pending(eligible, images, {name: lake.done(name, LATE).collect()})
         units = make_units(left, lake.project.profile.storage.unit_images)
         run_pass(context, lake, LATE, {name: metric}, units)
         parts = with_columns(lake.read_parts(name, LATE), metric)

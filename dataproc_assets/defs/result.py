@@ -1,5 +1,6 @@
 """What an asset returns: its data version, and the metadata a person looks at."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -64,4 +65,14 @@ def count_reasons(frame: pl.LazyFrame, reason: str) -> pl.DataFrame:
         .agg(rows=pl.len())
         .sort("rows", "drop_reason", descending=[True, False])
         .collect()
+    )
+
+
+def add_counts(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The `count_reasons` of all, from those of its parts."""
+    return (
+        pl.concat(parts)
+        .group_by("drop_reason")
+        .agg(pl.col("rows").sum())
+        .sort("rows", "drop_reason", descending=[True, False])
     )

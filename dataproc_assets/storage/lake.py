@@ -16,6 +16,7 @@ from dataproc_assets.storage.crawl_listing import Listing, crawl_listing
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.scored import done_rows
 from dataproc_assets.storage.stages import (
     Partition,
     Stage,
@@ -26,6 +27,7 @@ from dataproc_assets.storage.stages import (
 )
 from dataproc_assets.storage.tables import (
     TableInfo,
+    TableWriter,
     forget_inputs,
     read_table,
     table_info,
@@ -137,6 +139,12 @@ class Lake:
             code_version=self.code_version(stage, partition),
         )
 
+    def writer(self, stage: str, partition: str | None, key: str = "image_key") -> TableWriter:
+        """Writes a stage's table part by part, where `write` would have to hold all of it."""
+        buckets = self.project.profile.storage.table_buckets
+        path = layout.stage_path(stage, partition)
+        return TableWriter(self.store, path, key=key, buckets=buckets)
+
     def distrust(self, stage: str, partition: str | None) -> None:
         """Make a stage's table stale: it can be looked at, and the next run makes it again."""
         forget_inputs(self.store, layout.stage_path(stage, partition))
@@ -228,8 +236,7 @@ class Lake:
 
     def done(self, metric: str, source: str) -> pl.LazyFrame:
         """`image_key` and `version` of what a metric has scored, or found that it cannot."""
-        rows = self.read_parts(metric, source).filter(pl.col("status") != "retry")
-        return rows.select("image_key", "version").unique()
+        return done_rows(self.store, self.parts(metric, source)).unique()
 
     def seconds_per_image(self) -> dict[str, float]:
         """The YAML's estimate for each metric of the pass, in seconds of one worker."""

@@ -56,6 +56,11 @@ def rule_expression(rule: config.RuleConfig) -> pl.Expr:
     return (~applies | passes).alias(rule.name)
 
 
+def rule_columns(rules: Sequence[config.RuleConfig]) -> set[str]:
+    """The columns that rules read, of their conditions too."""
+    return {part.column for rule in rules for part in (rule, *rule.when)}
+
+
 def apply_rules(
     lf: pl.LazyFrame,
     rules: Sequence[config.RuleConfig],

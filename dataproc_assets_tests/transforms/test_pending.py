@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataproc_assets.transforms.pending import pass_seconds, pending
+from dataproc_assets.transforms.pending import HASH, lacking, pass_seconds, pending, score_marks
 
 KEYS = ["x/1", "x/2", "x/3"]
 
@@ -28,13 +28,13 @@ def inventory(versions=("v", "v", "v")) -> pl.LazyFrame:
     )
 
 
-def done(*rows) -> pl.LazyFrame:
+def done(*rows) -> pl.DataFrame:
     schema = {"image_key": pl.String, "version": pl.String}
-    return pl.LazyFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def left(scored, drops=(None, None, None), versions=("v", "v", "v")) -> dict[str, list[str]]:
-    rows = pending(eligible(drops), inventory(versions), scored).collect()
+    rows = pending(eligible(drops), inventory(versions), scored)
     assert rows.columns == ["image_key", "version", "uri", "offset", "length", "metrics"]
     assert rows["image_key"].is_sorted()
     return dict(rows.select("image_key", "metrics").iter_rows())
@@ -55,7 +55,7 @@ def test_other_bytes_are_scored_again_and_a_new_address_is_not():
     scored = {"clip": done(*((key, "v") for key in KEYS))}
     assert left(scored, versions=("v", "w", "v")) == {"x/2": ["clip"]}
     moved = inventory().with_columns(uri=pl.lit("/elsewhere"), offset=pl.lit(0))
-    assert pending(eligible(), moved, scored).collect().is_empty()
+    assert pending(eligible(), moved, scored).is_empty()
 
 
 def test_what_is_dropped_is_not_scored_and_comes_back_with_its_rule():
@@ -66,17 +66,72 @@ def test_what_is_dropped_is_not_scored_and_comes_back_with_its_rule():
 
 def test_a_record_without_an_image_is_not_pending():
     alone = pl.LazyFrame({"image_key": ["x/9"], "intake_drop": [None]}).cast(pl.String)
-    assert pending(alone, inventory(), {"clip": done()}).collect().is_empty()
+    assert pending(alone, inventory(), {"clip": done()}).is_empty()
 
 
 @given(st.permutations(range(3)), st.permutations(range(3)))
 def test_the_order_of_rows_does_not_show(one, other):
     scored = {"pixels": done(("x/2", "v")), "clip": done(("x/1", "v"))}
-    plain = pending(eligible(), inventory(), scored).collect()
+    plain = pending(eligible(), inventory(), scored)
     shuffled = pending(
         eligible().collect()[list(one)].lazy(), inventory().collect()[list(other)].lazy(), scored
     )
-    assert shuffled.collect().equals(plain, null_equal=True)
+    assert shuffled.equals(plain, null_equal=True)
+
+
+def test_what_metrics_have_done_together_is_held_once():
+    one, other = done(("x/1", "v"), ("x/2", "v")), done(("x/1", "v"), ("x/2", "w"))
+    marks = score_marks({"pixels": one, "clip": one, "tagger": other})
+    assert marks.select("image_key", "marks").rows() == [
+        ("x/1", 0b011),
+        ("x/2", 0b011),
+        ("x/1", 0b100),
+        ("x/2", 0b100),
+    ]
+    assert score_marks({}).schema == marks.schema
+
+
+def test_key_and_version_are_not_mistaken_for_one_another():
+    images = inventory(("1", "1v", "v")).collect()
+    marks = score_marks({"clip": done(("x/11", "v"), ("x/2", "v"), ("x/", "2v"))})
+    assert lacking(images, marks, ["clip"])["image_key"].to_list() == KEYS
+
+
+@pytest.mark.parametrize("hashed", [HASH, 0 * pl.col("image").str.len_bytes()])
+def test_images_of_one_hash_do_not_hide_each_other(hashed):
+    images = inventory(("v", "v", "w")).collect()
+    marks = score_marks(
+        {"clip": done(("x/1", "v"), ("x/3", "v")), "pixels": done(("x/1", "v"), ("x/2", "v"))}
+    )
+    rows = lacking(images, marks, ["clip", "pixels"], hashed)
+    assert dict(rows.select("image_key", "metrics").iter_rows()) == {
+        "x/2": ["clip"],
+        "x/3": ["clip", "pixels"],
+    }
+
+
+ROWS = st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from("vw")), max_size=6)
+
+
+@given(
+    st.tuples(*[st.sampled_from("vw")] * 3),
+    st.lists(st.dictionaries(st.sampled_from(["clip", "pixels", "tagger"]), ROWS), max_size=4),
+    st.sampled_from([HASH, pl.col("image").str.len_bytes()]),
+)
+def test_every_image_lacks_what_no_part_has_at_its_version(versions, parts, hashed):
+    """However the rows are cut into parts, repeated or mixed with those of other versions."""
+    metrics = ["clip", "pixels", "tagger"]
+    marks = pl.concat(
+        score_marks({m: done(*part.get(m, [])) for m in metrics}) for part in [*parts, {}]
+    )
+    rows = lacking(inventory(versions).collect(), marks, metrics, hashed)
+    has = {(m, *row) for part in parts for m, rows in part.items() for row in rows}
+    expected = {
+        key: [m for m in metrics if (m, key, version) not in has]
+        for key, version in zip(KEYS, versions, strict=True)
+    }
+    found = dict(rows.select("image_key", "metrics").iter_rows())
+    assert found == {key: lack for key, lack in expected.items() if lack}
 
 
 def test_a_pass_takes_the_time_of_each_metric_it_asks_for():
