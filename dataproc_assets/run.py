@@ -74,8 +74,13 @@ def run_stale(
         say: takes a line for the person who waits.
 
     What is stale is read off the storage: a stage is fresh where its manifest names the present
-    states of its inputs and the present configuration. Raises RunFailed.
+    states of its inputs and the present configuration.
+
+    Raises:
+        RunFailed: a step failed.
+        ConnectionError: a crawl's bucket or queue cannot be reached.
     """
+    _take_events(lake, source)
     job = definitions.resolve_implicit_global_asset_job_def()
     done = 0
     for step in stale_steps(lake, source, until):
@@ -92,6 +97,13 @@ def run_stale(
             raise RunFailed(f"{step}: {_cause(result)}\nlook at run {result.run_id} in `make ui`")
         done += 1
     return done
+
+
+def _take_events(lake: Lake, source: str | None) -> None:
+    """Take what waits in the queues of the crawls, as the sensors do."""
+    for name in lake.project.profile.crawl.queues:
+        while source in (None, name) and lake.take_events(name).messages:
+            continue
 
 
 def stale_steps(lake: Lake, source: str | None = None, until: str | None = None) -> Iterator[Step]:

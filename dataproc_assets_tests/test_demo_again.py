@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import dagster as dg
 import polars as pl
 import pytest
 from PIL import Image
 
 from dataproc_assets.config.project import CONF
-from dataproc_assets.defs.sensors import crawl_changes, pending_passes, unencoded_releases
+from dataproc_assets.defs.sensors.crawl import crawl_changes
+from dataproc_assets.defs.sensors.passes import pending_passes, unencoded_releases
 from dataproc_assets.run import stale_steps
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets_tests.demo import ROOT, SAMPLE, Demo
@@ -85,7 +85,7 @@ def test_a_new_file_is_noticed_and_scored_alone(copy: Demo):
     Image.linear_gradient("L").resize((400, 300)).convert("RGB").save(images / name)
 
     asked = {s: crawl_changes(lake, s, None, LATER) for s in lake.project.sources}
-    results = {s: r for s, r in asked.items() if isinstance(r, dg.SensorResult)}
+    results = {s: r for s, r in asked.items() if r.run_requests}
     assert list(results) == ["twitter"]
     (request,) = results["twitter"].run_requests or []
     assert request.partition_key == "twitter"
@@ -95,10 +95,10 @@ def test_a_new_file_is_noticed_and_scored_alone(copy: Demo):
         "todo",
     ]
     again = crawl_changes(lake, "twitter", results["twitter"].cursor, LATER)
-    assert isinstance(again, dg.SkipReason)
+    assert not again.run_requests
 
     copy.command("run", "--source", "twitter", "--until", "todo")
-    (passes,) = [r for r in [pending_passes(lake)] if isinstance(r, list)]
+    passes = pending_passes(lake).run_requests or []
     assert [request.partition_key for request in passes] == ["twitter"]
     text = copy.command("run")
     assert "1 of 1 images" in text
@@ -113,9 +113,9 @@ def test_a_new_file_is_noticed_and_scored_alone(copy: Demo):
 def test_sensors_are_quiet_when_nothing_changed(demo: Demo):
     lake = demo.lake()
     for source in lake.project.sources:
-        assert isinstance(crawl_changes(lake, source, None, LATER), dg.SkipReason)
-    assert isinstance(pending_passes(lake), dg.SkipReason)
-    assert isinstance(unencoded_releases(lake), dg.SkipReason)
+        assert not crawl_changes(lake, source, None, LATER).run_requests
+    assert not pending_passes(lake).run_requests
+    assert not unencoded_releases(lake).run_requests
 
 
 def test_a_changed_threshold_remakes_what_depends_on_it_and_scores_nothing(copy: Demo):

@@ -27,6 +27,7 @@ from dataproc_assets.transforms.pending import pass_seconds
 
 def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """List the crawl; a removal over the YAML's limit is not applied."""
+    lake.list_if_due(source)
     inputs, config = lake.inputs("inventory", source), lake.project.sources[source]
     listing = lake.crawl(source)
     crawl = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing.frame)
@@ -36,7 +37,7 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
         rows,
         before,
         config.removed_share_max,
-        complete=listing.complete,
+        complete=listing.complete and _may_remove(lake, source, inputs, before),
         taken_at=listing.taken_at,
     )
     ignored = pl.concat([crawl.ignored, unnamed])
@@ -55,6 +56,7 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
 
 def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Read the crawler's records; what cannot be read is kept with its reason."""
+    lake.list_if_due(source)
     inputs, config = lake.inputs("records", source), lake.project.sources[source]
     listing = lake.crawl(source).frame
     files = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing).records
@@ -105,6 +107,18 @@ def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Mater
         "drops": reasons_metadata(add_counts(drops)),
     }
     return table_result(lake, "todo", source, info, metadata)
+
+
+def _may_remove(
+    lake: Lake, source: str, inputs: dict[str, str], before: pl.DataFrame | None
+) -> bool:
+    """Whether a complete listing is looked at for the first time: an event removes nothing.
+
+    What such a listing lacked and was held back may still be removed.
+    """
+    info = lake.info("inventory", source)
+    again = info is not None and info.inputs.get("listing") == inputs.get("listing", "")
+    return not again or (before is not None and bool(before["removed"].any()))
 
 
 def _shards(lake: Lake, source: str) -> ShardReader:

@@ -102,9 +102,9 @@ class Followed:
     def digest(self) -> str:
         """What stands for the crawl: it changes with a put that is news, and when a listing is due.
 
-        An event that comes again changes nothing.
+        An event that comes again changes nothing. Each time that a listing is due it is another.
         """
-        base = self.base.digest if self.base else ""
+        base = self.base.digest if self.base and not self.due else self.base_digest
         puts = frame_digest(self.added.puts.select("path", "version"))
         return json_digest([self.place, base, puts, self.due])
 

@@ -14,8 +14,11 @@ from dataproc_assets.storage import layout
 from dataproc_assets.storage.crawl import listing_digest
 from dataproc_assets.storage.crawl_listing import Listing, crawl_listing
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
+from dataproc_assets.storage.events import Taken, take_events
+from dataproc_assets.storage.followed import Followed, forget_listing
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.queue import Queue
 from dataproc_assets.storage.scored import done_rows
 from dataproc_assets.storage.stages import (
     Partition,
@@ -182,14 +185,52 @@ class Lake:
         them, with what they have found themselves.
         """
         if stage in ("inventory", "records"):
-            return {"crawl": self.crawl_state(source)}
+            return self._crawl_inputs(source)
         if stage == "todo":
             parts = {f"parts/{m}": self.parts_state(m, source) for m in self.project.pass_metrics}
             return {**parts, "takedown": frame_digest(read_ledger(self.store, "takedown"))}
         return {}
 
+    def _crawl_inputs(self, source: str) -> dict[str, str]:
+        """The crawl's state and, where events are added to a complete listing, which that is."""
+        listing = self.crawl(source)
+        return {"crawl": listing.digest, **({"listing": listing.base} if listing.base else {})}
+
     def crawl(self, source: str) -> Listing:
-        """The objects of a source's crawl as they now are, from where the profile says."""
+        """The objects of a source's crawl as they now are, from where the profile says.
+
+        Where a queue is named, that is the last complete listing and the events that were taken
+        from the queue since: nothing is listed.
+        """
+        if source in self.project.profile.crawl.queues:
+            return self.followed(source).listing()
+        return self._list(source)
+
+    def followed(self, source: str) -> Followed:
+        """A source's crawl as the events of its bucket tell it."""
+        prefix = self.project.sources[source].crawl.prefix
+        return Followed.now(self.store, source, self.bucket.url, prefix)
+
+    def take_events(self, source: str) -> Taken:
+        """Move what a source's queue holds into the lake, for all sources that share the queue.
+
+        Raises ConnectionError where the queue cannot be reached.
+        """
+        queues, sources = self.project.profile.crawl.queues, self.project.sources
+        mine = [name for name, queue in queues.items() if queue.url == queues[source].url]
+        places = {name: self.bucket.uri(sources[name].crawl.prefix) for name in mine}
+        return take_events(self.store, Queue(queues[source]), places)
+
+    def list_if_due(self, source: str) -> None:
+        """Make the complete listing that events add to, where one is due."""
+        queue = self.project.profile.crawl.queues.get(source)
+        if queue is None:
+            forget_listing(self.store, source)
+            return
+        buckets = self.project.profile.storage.table_buckets
+        self.followed(source).list_if_due(lambda: self._list(source), buckets, queue)
+
+    def _list(self, source: str) -> Listing:
         config = self.project.sources[source]
         return crawl_listing(self.bucket, config, self.project.profile.crawl)
 

@@ -1,157 +1,52 @@
-from datetime import UTC, datetime, timedelta
-
 import dagster as dg
 import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from dataproc_assets.defs.sensors import crawl_changes, pending_passes, unencoded_releases
-from dataproc_assets.storage.crawl import list_objects
-from dataproc_assets_tests.defs.test_release import LATENTS
-from dataproc_assets_tests.defs.world import World, pixiv_record
+from dataproc_assets_tests.defs.world import World
+from dataproc_assets_tests.sqs import SETTINGS
 
 INTAKE = ("inventory", "records", "todo")
 
 
-def newest(world: World) -> datetime:
-    """When the last file of pixiv's crawl was written."""
-    return list_objects(world.lake.bucket, "dataset-pixiv")["modified"].max()
-
-
-def later(world: World, seconds: float = 3600) -> datetime:
-    return newest(world) + timedelta(seconds=seconds)
-
-
-def request(outcome) -> dg.RunRequest:
-    """The one request of a sensor that asks for a run."""
-    assert not isinstance(outcome, dg.SkipReason), outcome
-    requests = outcome.run_requests if isinstance(outcome, dg.SensorResult) else outcome
-    (only,) = requests
-    return only
-
-
-def reason(outcome) -> str:
-    assert isinstance(outcome, dg.SkipReason)
-    return outcome.skip_message
-
-
-def test_a_known_crawl_is_left_alone(finished: World):
-    outcome = crawl_changes(finished.lake, "pixiv", None, later(finished))
-    assert reason(outcome) == "pixiv: 9 objects, all known"
-
-
-def test_a_settled_change_asks_for_the_intake_once(crawled: World):
-    now = later(crawled)
-    outcome = crawl_changes(crawled.lake, "pixiv", None, now)
-    asked = request(outcome)
-    assert asked.partition_key == "pixiv"
-    assert [key.to_user_string() for key in asked.asset_selection] == list(INTAKE)
-    assert asked.run_key == f"pixiv-{outcome.cursor}"
-    assert asked.tags["dataproc/source"] == "pixiv"
-
-    again = crawl_changes(crawled.lake, "pixiv", None, now)  # its cursor was lost
-    assert request(again).run_key == asked.run_key
-    kept = crawl_changes(crawled.lake, "pixiv", outcome.cursor, now)
-    assert "asked for already" in reason(kept)
-
-    crawled.make("inventory", partition="pixiv")
-    done = crawl_changes(crawled.lake, "pixiv", outcome.cursor, now)
-    assert reason(done).endswith("all known")
-
-
-def test_another_change_is_another_request(crawled: World):
-    first = crawl_changes(crawled.lake, "pixiv", None, later(crawled))
-    crawled.add_pixiv(105, pixiv_record(105))
-    second = crawl_changes(crawled.lake, "pixiv", first.cursor, later(crawled))
-    assert request(second).run_key != request(first).run_key
-
-
-def test_a_crawl_of_another_source_is_no_change(crawled: World):
-    crawled.make("inventory", partition="pixiv")
-    crawled.put("unidataset-danbooru/0001.tar", b"")
-    assert reason(crawl_changes(crawled.lake, "pixiv", None, later(crawled))).endswith("known")
-
-
-def test_a_crawl_that_is_still_written_is_waited_for(crawled: World):
-    seconds = crawled.lake.project.sources["pixiv"].settle_seconds
-    early = crawl_changes(crawled.lake, "pixiv", None, later(crawled, seconds - 1))
-    assert reason(early) == f"pixiv: written to less than {seconds} s ago"
-    request(crawl_changes(crawled.lake, "pixiv", None, later(crawled, seconds)))
-
-
-def test_an_empty_bucket_is_no_change(tmp_path):
-    world = World.create(tmp_path)
-    outcome = crawl_changes(world.lake, "pixiv", None, datetime(2026, 1, 1, tzinfo=UTC))
-    assert reason(outcome) == f"pixiv: no object below {world.bucket}/dataset-pixiv"
-
-
-def test_a_bucket_that_is_away_is_an_error(crawled: World):
-    crawled.make("inventory", partition="pixiv")
-    now = later(crawled)
-    crawled.bucket.rename(crawled.home / "elsewhere")
-    with pytest.raises(ConnectionError, match=str(crawled.bucket)):
-        crawl_changes(crawled.lake, "pixiv", None, now)
-
-
-def test_nothing_pending_starts_no_pass(finished: World):
-    assert reason(pending_passes(finished.lake)) == "all that is eligible is scored"
-
-
-def test_before_any_intake_there_is_nothing_to_pass(crawled: World):
-    assert reason(pending_passes(crawled.lake)) == "all that is eligible is scored"
-
-
-def test_what_is_pending_is_asked_for_by_source_with_the_same_key_each_time(crawled: World):
-    for source in ("pixiv", "danbooru"):
-        crawled.make(*INTAKE, partition=source)
-    first, second = pending_passes(crawled.lake), pending_passes(crawled.lake)
-    assert [asked.partition_key for asked in first] == ["danbooru", "pixiv"]
-    assert [asked.run_key for asked in first] == [asked.run_key for asked in second]
-    metrics = sorted(key.to_user_string() for key in first[0].asset_selection)
-    assert metrics == sorted(crawled.lake.project.pass_metrics)
-
-    crawled.add_pixiv(105, pixiv_record(105))
-    crawled.make(*INTAKE, partition="pixiv")
-    third = pending_passes(crawled.lake)
-    assert third[0].run_key == first[0].run_key and third[1].run_key != first[1].run_key
-
-
-def test_a_pass_over_the_budget_waits_for_a_person(crawled: World):
-    crawled.make(*INTAKE, partition="pixiv")
-    each = sum(crawled.lake.seconds_per_image().values())
-    budget = {"pass_seconds": 3 * each - 0.01}
-    crawled.change("profiles/local.yaml", lambda conf: conf["budget"].update(budget))
-    said = reason(pending_passes(crawled.lake))
-    assert said == f"pixiv: about {3 * each:.0f} s is over the budget; start it by hand"
-    exactly = {"pass_seconds": 3 * each + 0.01}
-    crawled.change("profiles/local.yaml", lambda conf: conf["budget"].update(exactly))
-    assert request(pending_passes(crawled.lake)).partition_key == "pixiv"
-
-
-def test_a_release_without_latents_is_encoded_once_it_is_published(world: World):
-    assert reason(unencoded_releases(world.lake)) == "every published release has its latents"
-    world.change("releases/demo.yaml", lambda conf: conf.update(latents=LATENTS))
-    asked = request(unencoded_releases(world.lake))
-    assert asked.partition_key == "demo" and asked.run_key.startswith("demo-")
-    assert request(unencoded_releases(world.lake)).run_key == asked.run_key
-    world.lake.store.put("latents/demo/manifest.json", b"{}")
-    assert "has its latents" in reason(unencoded_releases(world.lake))
-    world.lake.store.delete("latents/demo/manifest.json")
-    world.lake.store.delete("releases/demo/manifest.json")
-    assert "has its latents" in reason(unencoded_releases(world.lake))
-
-
 def test_the_sensors_run_under_dagster(crawled: World):
+    said = {
+        "pending_passes": "scored",
+        "unencoded_releases": "has its latents",
+        "pixiv_crawl": "written to less than",  # a moment ago
+    }
+    for sensor in crawled.definitions.sensors:
+        if sensor.name in said:
+            with dg.build_sensor_context(
+                instance=crawled.instance, definitions=crawled.definitions
+            ) as context:
+                tick = sensor.evaluate_tick(context)
+            assert said.pop(sensor.name) in tick.skip_message and tick.cursor
+    assert not said
+
+
+def test_a_crawl_is_looked_at_in_the_way_that_its_profile_names(crawled: World):
+    def edit(profile):
+        profile["crawl"] |= {
+            "root": "s3://crawls",
+            "queues": {"danbooru": {**SETTINGS, "url": URL}},
+        }
+        profile["sensors"] |= {"interval_seconds": 20, "listing_interval_seconds": 70}
+
+    crawled.change("profiles/local.yaml", edit)
     sensors = {sensor.name: sensor for sensor in crawled.definitions.sensors}
-    with dg.build_sensor_context(
-        instance=crawled.instance, definitions=crawled.definitions
-    ) as context:
-        assert "scored" in reason(sensors["pending_passes"](context))
-        tick = sensors["unencoded_releases"](context)
-        assert "has its latents" in reason(tick)
-        fresh = sensors["pixiv_crawl"](context)  # written a moment ago
-        assert "written to less than" in reason(fresh)
+    every = {name: sensor.minimum_interval_seconds for name, sensor in sensors.items()}
+    assert every == {
+        "pixiv_crawl": 70,
+        "danbooru_events": 20,
+        "pending_passes": 20,
+        "unencoded_releases": 20,
+        "automation": 20,
+    }
+
+
+URL = "http://127.0.0.1:9/123456789012/crawls"
 
 
 # Automation: what remakes itself.

@@ -14,7 +14,7 @@ from dataproc_assets.storage.stages import partitions
 ASSETS_WITH_MANIFESTS = ("release", "latents")
 
 
-def project_in(root: str, crawl: Path) -> Project:
+def project_in(root: str, crawl: Path | str) -> Project:
     """The shipped project with its storage at `root` and its crawls in `crawl`."""
     project, url = load_project(profile="local"), str(crawl)
     storage = project.profile.storage.model_copy(update={"root": root})

@@ -141,6 +141,7 @@ def test_what_is_covered_is_known_for_as_long_as_the_yaml_says(bucket):
 
 def test_a_listing_is_asked_for_once_until_it_is_made(bucket):
     bucket.list_all()
+    asked = set()
     for _ in range(3):
         before = bucket.now()
         assert not before.due
@@ -148,8 +149,10 @@ def test_a_listing_is_asked_for_once_until_it_is_made(bucket):
         before.ask_for_listing()
         assert bucket.now().due and bucket.now().digest != before.digest
         assert len(bucket.now().fresh_files) == 1
+        asked.add(bucket.now().digest)
         bucket.now().list_if_due(bucket.complete, 1, QUEUE)
         assert bucket.now().digest == before.digest  # nothing had changed
+    assert len(asked) == 3
 
 
 def test_a_removal_removes_nothing_before_the_next_complete_listing(bucket):
