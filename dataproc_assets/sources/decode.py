@@ -40,20 +40,31 @@ def _no_key_twice(payload: bytes, raw: dict[str, Any]) -> bool:
     the text has at most as many keys as it has `":`: when the parsed value has as many too, none
     was lost. A text that holds `":` itself only makes it unsure.
     """
-    keys = len(raw) if payload.count(b"{") == 1 else _keys(raw)
-    if payload.count(b'":') != keys or b" :" in payload:
+    if payload.count(b'":') != _keys(raw, payload.count(b"{")) or b" :" in payload:
         return False
     return not any(line in payload and line + b":" in payload for line in _LINE_BLANKS)
 
 
-def _keys(value: Any) -> int:
-    """How many keys a value has at all depths."""
-    is_object = type(value) is dict
-    count = len(value) if is_object else 0
-    for inner in value.values() if is_object else value:
-        kind = type(inner)
-        if kind is dict or kind is list:
-            count += _keys(inner)
+def _keys(raw: dict[str, Any], objects: int) -> int:
+    """How many keys a value has at all depths, which holds at most `objects` objects.
+
+    Lists are looked into last: mostly they are tags, and all objects were found before.
+    """
+    count, inner, lists = 0, [raw], []
+    while objects and (inner or lists):
+        if inner:
+            found = inner.pop()
+            count += len(found)
+            objects -= 1
+            values = found.values() if objects else ()
+        else:
+            values = lists.pop()
+        for value in values:
+            kind = type(value)
+            if kind is dict:
+                inner.append(value)
+            elif kind is list:
+                lists.append(value)
     return count
 
 
