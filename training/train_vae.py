@@ -1,4 +1,4 @@
-"""The demo autoencoder: four latent channels, a factor of eight, about an hour and a half on one CPU core.
+"""The demo autoencoder: four latent channels, a factor of eight; one CPU core takes 90 minutes.
 
     python -m training.train_vae --material DIR --out dataproc_assets/models/weights \
         [--steps N] [--device cpu|cuda] [--checkpoint FILE]

@@ -28,7 +28,8 @@ def aws(tmp_path, queues):
 def test_sources_may_share_a_queue(tmp_path):
     path = aws(tmp_path, {"pixiv": QUEUE, "danbooru": QUEUE})
     queues = load_project(path.parent.parent, "aws").profile.crawl.queues
-    assert sorted(queues) == ["danbooru", "pixiv"] and queues["pixiv"].model_dump() == {**QUEUE, "report_lag_hours": 48}
+    assert sorted(queues) == ["danbooru", "pixiv"]
+    assert queues["pixiv"].model_dump() == {**QUEUE, "report_lag_hours": 48}
 
 
 def test_the_queue_in_a_comment_is_one_that_would_be_read():
