@@ -1,6 +1,7 @@
 """The lake: every stage of a project at its place, with what it was made from."""
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -32,6 +33,8 @@ from dataproc_assets.storage.tables import (
     TableInfo,
     TableWriter,
     forget_inputs,
+    present_table,
+    read_part,
     read_table,
     table_info,
     write_table,
@@ -89,6 +92,13 @@ class Lake:
     def read(self, table: str, partition: str | None = None) -> pl.LazyFrame:
         """A stage table's rows, verified. Raises FileNotFoundError, ChangedFileError."""
         return read_table(self.store, layout.stage_path(table, partition))
+
+    def read_buckets(self, table: str, partition: str | None = None) -> Iterator[pl.LazyFrame]:
+        """A stage table's rows, verified, a bucket at a time; a key is in one of them alone."""
+        path = layout.stage_path(table, partition)
+        info = present_table(self.store, path)
+        count = len(info.buckets)
+        return (read_part(self.store, path, count, bucket, info) for bucket in range(count))
 
     def load(self, table: str, **keys: str | None) -> pl.LazyFrame:
         """A table for a person: its name and, by `source` or `recipe`, its partition.

@@ -153,8 +153,8 @@ def open_parts(
     info = present_table(store, path)
     buckets = len(info.buckets)
     if buckets % parts == 0:
-        return lambda part: read_part(store, path, parts, part)
+        return lambda part: read_part(store, path, parts, part, info)
     spill = Spill(folder, parts, memory_mb)
     for bucket in range(buckets):
-        spill.add(read_part(store, path, buckets, bucket).collect(), info.key[0])
+        spill.add(read_part(store, path, buckets, bucket, info).collect(), info.key[0])
     return lambda part: spill.read(part).lazy()

@@ -163,13 +163,17 @@ def read_table(store: ObjectStore, path: str) -> pl.LazyFrame:
         return read_table(store, path)  # it was replaced meanwhile
 
 
-def read_part(store: ObjectStore, path: str, parts: int, part: int) -> pl.LazyFrame:
+def read_part(
+    store: ObjectStore, path: str, parts: int, part: int, info: TableInfo | None = None
+) -> pl.LazyFrame:
     """The rows whose hash modulo `parts` is `part`: of a table whose buckets `parts` divides.
+
+    `info` is the table's manifest, where its parts are to be those of one and the same table.
 
     Raises FileNotFoundError and ChangedFileError as `read_table`.
     """
-    info = present_table(store, path)
-    return pl.concat([_scan(store, path, bucket) for bucket in info.buckets[part::parts]])
+    buckets = (info or present_table(store, path)).buckets
+    return pl.concat([_scan(store, path, bucket) for bucket in buckets[part::parts]])
 
 
 def present_table(store: ObjectStore, path: str) -> TableInfo:

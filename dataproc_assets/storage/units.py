@@ -49,6 +49,13 @@ def replace_units(
     return len(names)
 
 
+def iter_units(store: ObjectStore, folder: str) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The units of a folder, name and rows, one after the other: for what need not hold them."""
+    for path in sorted(store.list(folder)["path"]):
+        if path.endswith(SUFFIX):
+            yield path.removeprefix(f"{folder}/"), from_parquet(store.get(path))
+
+
 def read_units(store: ObjectStore, folder: str) -> dict[str, bytes]:
     """The unit files of a folder, by name."""
     paths = [path for path in store.list(folder)["path"] if path.endswith(SUFFIX)]

@@ -227,6 +227,9 @@ def test_buckets_of_the_profile_are_those_of_the_tables(tmp_path):
     storage = project.profile.storage.model_copy(update={"table_buckets": 5})
     lake = Lake(replace(project, profile=project.profile.model_copy(update={"storage": storage})))
     assert len(lake.write("merged", "pixiv", ROWS, inputs={}).buckets) == 5
+    buckets = list(lake.read_buckets("merged", "pixiv"))
+    assert len(buckets) == 5
+    assert pl.concat(buckets).collect().equals(ROWS)
 
 
 def test_a_relative_root_counts_from_dagster_home(tmp_path, monkeypatch):

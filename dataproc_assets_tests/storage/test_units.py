@@ -8,6 +8,7 @@ from polars.testing import assert_frame_equal
 from dataproc_assets.storage.parquet import from_parquet
 from dataproc_assets.storage.units import (
     cut_units,
+    iter_units,
     make_units,
     read_units,
     replace_units,
@@ -63,6 +64,10 @@ def test_a_folder_holds_the_present_units_and_no_others(store):
     replace_units(store, FOLDER, new)
     assert read_units(store, FOLDER) == new
     assert list(read_units(store, FOLDER)) == sorted(new)
+    rows = {name: from_parquet(data) for name, data in sorted(new.items())}
+    for found, expected in zip(iter_units(store, FOLDER), rows.items(), strict=True):
+        assert found[0] == expected[0]
+        assert_frame_equal(found[1], expected[1])
     assert replace_units(store, FOLDER, cut_units([pending(8)], 4)) == 2
     assert read_units(store, FOLDER) == old
     replace_units(store, FOLDER, {})

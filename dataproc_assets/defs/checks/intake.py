@@ -7,20 +7,23 @@ import polars as pl
 from dataproc_assets.defs.stage import Check
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.units import read_units, unit_rows
+from dataproc_assets.storage.units import iter_units
 from dataproc_assets.transforms.pending import pass_seconds
 
 
 def _unique_key(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
-    keys = lake.read("inventory", source).select("image_key").collect()["image_key"]
-    doubled = keys.filter(keys.is_duplicated()).unique().sort()
-    return doubled.is_empty(), {"doubled": doubled.len(), "examples": doubled.head(10).to_list()}
+    doubled = []
+    for rows in lake.read_buckets("inventory", source):
+        keys = rows.select("image_key").collect()["image_key"]
+        doubled += keys.filter(keys.is_duplicated()).unique().to_list()
+    return not doubled, {"doubled": len(doubled), "examples": sorted(doubled)[:10]}
 
 
 def _removal_applied(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
     limit = lake.project.sources[source or ""].removed_share_max
-    rows = lake.read("inventory", source).select(pl.len(), pl.col("removed").sum()).collect()
-    total, removed = rows.row(0)
+    counts = pl.len(), pl.col("removed").sum()
+    rows = [table.select(counts).collect() for table in lake.read_buckets("inventory", source)]
+    total, removed = pl.concat(rows).sum().row(0)
     return removed == 0, {"removed_but_held": removed, "rows": total, "removed_share_max": limit}
 
 
@@ -36,8 +39,8 @@ def _few_rejects(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
 
 
 def _within_budget(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
-    left = unit_rows(read_units(lake.store, layout.todo_path(source or "")))
-    seconds = pass_seconds(left, lake.seconds_per_image()) if left is not None else 0.0
+    units, costs = iter_units(lake.store, layout.todo_path(source or "")), lake.seconds_per_image()
+    seconds = sum((pass_seconds(rows, costs) for _, rows in units), 0.0)
     limit = lake.project.profile.budget.pass_seconds
     return seconds <= limit, {"estimated_seconds": seconds, "pass_seconds": limit}
 
