@@ -8,14 +8,16 @@ without a gap from the first object to the last; and within a range the keys mus
 
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from math import inf
 from threading import Condition
 
 import polars as pl
 
 from dataproc_assets.storage.objects import LISTING_SCHEMA, PAGE, ObjectStore
-from dataproc_assets.storage.split_keys import middle
+from dataproc_assets.storage.split_keys import Alphabet
 
 END = "\U0010ffff"
+SPLIT_PAGES = 2  # with less than this to come, a range is not worth a request of its own
 
 
 class UnorderedError(Exception):
@@ -32,12 +34,13 @@ class UnorderedError(Exception):
 class _Range:
     """Keys above `after`, up to and with `upto`, which falls when the range is split.
 
-    `at` is the last key that was listed while more are expected behind it; `beyond` is the first
-    path behind the end.
+    `first` and `at` are the first and the last key that were listed, `at` while more are expected
+    behind it; `beyond` is the first path behind the end.
     """
 
     after: str | None
     upto: str | None
+    first: str | None = None
     at: str | None = None
     beyond: str | None = None
     pages: list[pl.DataFrame] = field(default_factory=list)
@@ -74,6 +77,7 @@ class _Listing:
     def __init__(self, store: ObjectStore, prefix: str, page: int) -> None:
         self.store, self.prefix, self.page = store, prefix, page
         self.end = f"{prefix}0" if prefix else END  # "0" is the character after "/"
+        self.alphabet = Alphabet()
         self.changed = Condition()
         self.waiting = [_Range(None, None)]
         self.active: list[_Range] = []
@@ -104,16 +108,23 @@ class _Listing:
             return None
 
     def _split(self) -> bool:
-        """Halve an active range that has more to come, each in its turn."""
-        for part in self.active:
-            upto = middle(part.at, part.upto or self.end) if part.at is not None else None
+        """Halve the active range with most to come, as far as that can be judged."""
+        for part in sorted(self.active, key=self._pages_ahead, reverse=True):
+            if self._pages_ahead(part) < SPLIT_PAGES or part.at is None:
+                return False
+            upto = self.alphabet.middle(part.at, part.upto or self.end)
             if upto is not None:
                 self.waiting.append(_Range(upto, part.upto))
                 part.upto = upto
-                self.active.remove(part)
-                self.active.append(part)
                 return True
         return False
+
+    def _pages_ahead(self, part: _Range) -> float:
+        """How many pages a range may still have, if its keys go on as they were so far."""
+        if part.at is None or part.first is None:
+            return 0.0
+        ahead = self.alphabet.ahead(part.first, part.at, part.upto or self.end)
+        return inf if ahead is None else ahead * max(len(part.pages), 1)
 
     def _list(self, part: _Range) -> None:
         last = part.after or ""
@@ -122,6 +133,9 @@ class _Listing:
             last = str(keys[-1])
             with self.changed:  # the end and what is listed are one: none splits in between
                 upto, stopped = part.upto, self.stopped
+                if part.first is None:
+                    part.first = str(keys[0])
+                    self.alphabet.add(keys)
                 part.at = last if page.height == self.page else None
                 self.changed.notify()
             if stopped:

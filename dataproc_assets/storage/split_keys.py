@@ -1,58 +1,72 @@
-"""Where to split a range of keys of which nothing is known but its two ends."""
+"""Where to split a range of keys of which little is known but some that were listed."""
 
-DIGITS = 8  # characters that are reckoned with, after those that the ends share
-FIRST, LAST = " ", "~"
-BASE = (
-    ord(LAST) - ord(FIRST) + 3
-)  # printable ASCII, one digit for what lies above it, 0 for no more
+from bisect import bisect_right
+from collections.abc import Iterable
+
+DIGITS = 12  # characters that are reckoned with, after those that two keys share
 
 
-def middle(low: str, high: str) -> str | None:
-    """A path about half way between two keys, strictly between them; None where none is found.
+class Alphabet:
+    """The characters that keys are made of, as digits: so halving does not try any others.
 
-    Keys are read as numbers whose digits are the printable characters of ASCII: most keys are made
-    of these, so halving meets the keys in few steps. Any answer is right, a bad one only slow.
+    A split is right whatever the alphabet; one that fits the keys finds them in fewer steps.
     """
-    pairs = enumerate(zip(low, high, strict=False))
-    shared = next((at for at, (one, other) in pairs if one != other), min(len(low), len(high)))
-    ends = low[shared:], high[shared:]
-    half = sum(_number(end) for end in ends) // 2
-    texts = [_text(half)]
-    if all(end[:1] > LAST for end in ends):  # two characters far outside: halve their numbers
-        texts.append(chr((ord(ends[0][0]) + ord(ends[1][0])) // 2))
-    for text in texts:
+
+    def __init__(self, chars: Iterable[str] = ()) -> None:
+        self.chars = sorted(set(chars))
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Take in the characters of more keys."""
+        self.chars = sorted({*self.chars, *"".join(keys)})
+
+    def middle(self, low: str, high: str) -> str | None:
+        """A path about half way between two keys, strictly between them; None for none found."""
+        shared = _shared(low, high)
+        half = (self._number(low, shared) + self._number(high, shared)) // 2
+        text = self._text(half)
         for end in range(1, len(text) + 1):
             key = low[:shared] + text[:end]
             if low < key < high and _is_path(key):
                 return key
-    return None
+        return None
+
+    def ahead(self, first: str, at: str, end: str) -> float | None:
+        """How much farther it is from `at` to `end` than it was from `first` to `at`.
+
+        None where the two keys are too near to each other, compared with the end.
+        """
+        shared = _shared(first, end)
+        start, now, last = (self._number(key, shared) for key in (first, at, end))
+        return (last - now) / (now - start) if now > start else None
+
+    def _number(self, key: str, start: int) -> int:
+        """The key from `start` on as a number; a character between two digits is the lower one."""
+        number = 0
+        for place in range(start, start + DIGITS):
+            number *= len(self.chars) + 1
+            if place < len(key):
+                number += bisect_right(self.chars, key[place])
+        return number
+
+    def _text(self, number: int) -> str:
+        digits = []
+        for _ in range(DIGITS):
+            number, digit = divmod(number, len(self.chars) + 1)
+            digits.append(digit)
+        text = ""
+        for digit in reversed(digits):
+            if not digit:
+                break
+            text += self.chars[digit - 1]
+        return text
 
 
-def _number(text: str) -> int:
-    number = 0
-    for place in range(DIGITS):
-        number *= BASE
-        if place < len(text):
-            char = min(max(text[place], FIRST), chr(ord(LAST) + 1))
-            number += ord(char) - ord(FIRST) + 1
-    return number
-
-
-def _text(number: int) -> str:
-    digits = []
-    for _ in range(DIGITS):
-        number, digit = divmod(number, BASE)
-        digits.append(digit)
-    text = ""
-    for digit in reversed(digits):
-        if not digit:
-            break
-        text += chr(min(ord(FIRST) + digit - 1, ord(LAST)))
-    return text
+def _shared(one: str, other: str) -> int:
+    """How many characters two keys have in common at their start."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _is_path(key: str) -> bool:
     """Whether a listing can begin right behind it: a store drops what is no part of a path."""
-    if any("\ud800" <= char <= "\udfff" for char in key):
-        return False
     return not {"", ".", ".."} & set(key.split("/"))

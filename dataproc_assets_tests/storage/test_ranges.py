@@ -1,6 +1,7 @@
 import itertools
 import string
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import polars as pl
 import pytest
@@ -125,6 +126,34 @@ def test_what_is_put_while_the_ranges_are_listed_is_no_disorder():
     keys = [f"crawl/{number}" for number in range(100, 300) if number != 150]
     found = listed(Growing(keys), 4, page=3)
     assert sorted({*found} - {"crawl/150"}) == keys
+
+
+class Waiting(Ordered):
+    """A store whose first listing goes on once another one is under way."""
+
+    def __init__(self, keys):
+        super().__init__(keys)
+        self.second, self.begun = Event(), []
+
+    def pages(self, prefix="", after=None, size=2):
+        self.begun.append(after)
+        if after is not None:
+            self.second.set()
+        for number, page in enumerate(super().pages(prefix, after, size)):
+            if after is None and number:
+                assert self.second.wait(60), "nothing was split"
+            yield page
+
+
+def test_a_large_range_is_split_while_it_is_listed_and_a_small_one_is_not():
+    keys = [f"crawl/resized_1/{number:06d}_p0.webp" for number in range(0, 60_000, 20)]
+    large = Waiting(keys)
+    assert listed(large, 4, page=100) == keys
+    assert len(large.begun) < 300
+    small = Waiting(keys[:150])
+    small.second.set()
+    assert listed(small, 4, page=200) == keys[:150]
+    assert small.begun == [None]
 
 
 class Broken(Ordered):
