@@ -8,7 +8,7 @@ from dataproc_assets.defs.sensors.cursor import Cursor, Failed, asked_already, n
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.units import SUFFIX, read_units, unit_rows
+from dataproc_assets.storage.units import SUFFIX, iter_units
 from dataproc_assets.transforms.pending import pass_seconds
 
 
@@ -68,8 +68,8 @@ def _cost(lake: Lake, source: str, units: list[str]) -> tuple[str, Callable[[], 
     each = lake.seconds_per_image()
 
     def weigh() -> float:
-        rows = unit_rows(read_units(lake.store, layout.todo_path(source)))
-        return 0.0 if rows is None else pass_seconds(rows, each)
+        found = iter_units(lake.store, layout.todo_path(source))
+        return sum((pass_seconds(rows, each) for _, rows in found), 0.0)
 
     return json_digest([units, each]), weigh
 
