@@ -1,18 +1,28 @@
+import itertools
 import json
 import pkgutil
+import random
+import tempfile
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dataproc_assets.defs.sensors.crawl import event_changes
 from dataproc_assets.run import run_stale
 from dataproc_assets.storage import layout
+from dataproc_assets.storage.events import event_files, put_events, read_events
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.units import read_units, unit_rows
 from dataproc_assets_tests.defs.sensors.ticks import reason, request
 from dataproc_assets_tests.defs.world import World, cause, metadata, picture, pixiv_record
 from dataproc_assets_tests.sqs import Events, make_events, moto_server, point_to
+from dataproc_assets_tests.storage.lakes import project_in
 
 INTAKE = ("inventory", "records", "todo")
 FOLDER = "dataset-pixiv/resized_1"
@@ -181,6 +191,25 @@ def test_a_removal_that_was_held_back_is_applied_once_the_limit_is_raised(follow
     assert sorted(follow.versions()) == ["pixiv/100_p0"]
 
 
+def test_a_lost_file_of_events_removes_nothing(follow: Follow):
+    """What is known of an image may go before a complete listing has seen it: it stays."""
+    follow.world.change("sources/pixiv.yaml", lambda conf: conf.update(removed_share_max=1.0))
+    follow.drop(100)
+    follow.tick()
+    follow.intake()
+    follow.drop(101)
+    follow.tick()
+    follow.intake()
+    for path in follow.lake.store.list("events")["path"]:
+        follow.lake.store.delete(path)
+    request(follow.tick())
+    follow.intake()
+    assert sorted(follow.versions()) == ["pixiv/100_p0", "pixiv/101_p0"]
+    request(follow.tick(datetime.now(UTC) + timedelta(hours=25)))
+    follow.intake()
+    assert sorted(follow.versions()) == ["pixiv/100_p0", "pixiv/101_p0"]
+
+
 def test_what_no_event_told_is_found_by_the_next_complete_listing(follow: Follow):
     follow.drop(100)
     follow.tick()
@@ -320,3 +349,69 @@ def test_a_crash_after_any_step_asks_for_nothing_twice_and_loses_nothing(
     assert sorted(follow.versions()) == ["pixiv/100_p0", "pixiv/101_p0"]
     assert sorted(key for key, _ in follow.pending()) == ["pixiv/100_p0", "pixiv/101_p0"]
     assert "all known" in reason(follow.tick())
+
+
+def light_intake(lake: Lake) -> None:
+    """The inventory alone, as far as a sensor sees it: paths and versions."""
+    lake.list_if_due("pixiv")
+    inputs, found = lake.inputs("inventory", "pixiv"), lake.crawl("pixiv").frame
+    rows = found.select(pl.col("path").alias("image_key"), "version")
+    lake.write("inventory", "pixiv", rows, inputs=inputs)
+
+
+DROPS = st.tuples(st.just("drop"), st.sampled_from("12"), st.sampled_from([b"a", b"b"]))
+OTHER = [st.just((name,)) for name in ("tick", "crash", "run", "again")]
+NUMBERS = itertools.count()
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.one_of(DROPS, DROPS, *OTHER), max_size=12), seed=st.integers(0))
+def test_each_drop_is_asked_for_once_in_any_split_order_and_repetition(
+    moto, monkeypatch, steps, seed
+):
+    point_to(monkeypatch, moto)
+    draw, events = random.Random(seed), make_events(moto, f"crawls-any-{next(NUMBERS)}")
+    asked: Counter[str | None] = Counter()
+    batches, cursor, dropped = 0, None, True  # at first a complete listing is due
+    with tempfile.TemporaryDirectory() as folder:
+        project = project_in(folder, f"s3://{events.bucket}")
+        crawl = project.profile.crawl.model_copy(update={"queues": {"pixiv": events.config()}})
+        profile = project.profile.model_copy(update={"crawl": crawl})
+        lake, waiting = Lake(replace(project, profile=profile)), 0
+
+        def tick(keep: bool = True) -> int:
+            nonlocal cursor, waiting
+            now = datetime.now(UTC) + SETTLED
+            outcome = event_changes(lake, "pixiv", cursor, now, warn=pytest.fail)
+            new = [one.run_key for one in outcome.run_requests or () if not asked[one.run_key]]
+            asked.update(new)  # Dagster starts one run a key
+            waiting += len(new)
+            cursor = outcome.cursor if keep else cursor
+            return len(new)
+
+        for kind, *given_ in steps:
+            if kind == "drop":
+                name, data = given_
+                events.put(f"{FOLDER}/{name}_p0.png", data)
+                batches, dropped = batches + (not dropped), True
+            elif kind == "again":
+                files = event_files(lake.store, "pixiv")
+                known = read_events(lake.store, "pixiv", files)
+                if known.height:
+                    some = draw.sample(range(known.height), draw.randint(1, known.height))
+                    put_events(lake.store, "pixiv", known[some])
+            elif kind == "run" and waiting:
+                light_intake(lake)
+                waiting -= 1
+            elif kind != "run":
+                assert tick(keep=kind == "tick") <= dropped
+                dropped = False
+        tick()
+        while waiting:
+            light_intake(lake)
+            waiting -= 1
+        present = lake.bucket.list("dataset-pixiv").select("path", "version").rows()
+        found = lake.read("inventory", "pixiv").select("image_key", "version").collect()
+        assert found.rows() == present
+        assert len(asked) <= batches + 1
+        assert tick() == tick(keep=False) == 0
