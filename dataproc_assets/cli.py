@@ -13,11 +13,15 @@ from dataproc_assets.config.project import load_project
 from dataproc_assets.config.yaml import ConfigError
 from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.ranges import UnorderedError
+from dataproc_assets.storage.report_manifest import ReportError
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.version import __version__
 
 if TYPE_CHECKING:
     from dataproc_assets.models.check import Use
+
+CRAWL_ERRORS = (ConnectionError, ReportError, UnorderedError)  # why a crawl is not known
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -182,7 +186,7 @@ def main() -> None:
     except ConfigError as error:
         click.echo(f"the configuration is wrong:\n{error}", err=True)
         sys.exit(2)
-    except (ConnectionError, ChangedFileError, FileNotFoundError, WeightsError) as error:
+    except (*CRAWL_ERRORS, ChangedFileError, FileNotFoundError, WeightsError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
 

@@ -8,6 +8,7 @@ from click import Group
 from click.testing import CliRunner, Result
 
 from dataproc_assets.cli import cli, main
+from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.version import __version__
 from dataproc_assets_tests.defs.world import World
 
@@ -161,6 +162,25 @@ def test_a_bucket_that_is_away_is_a_message(conf: World, home: Path, monkeypatch
     assert start(monkeypatch, "run") == 1
     said = capsys.readouterr().err
     assert f"{away}: there is no such folder" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("crawl", "message"),
+    [
+        ({"listing": {"by": "ranges", "connections": 2}}, "not in the order of its keys: "),
+        ({"reports": {"pixiv": "s3://test/none/daily"}}, "no complete S3 Inventory report"),
+    ],
+)
+def test_a_crawl_that_cannot_be_known_is_a_message(
+    conf: World, home: Path, s3_url: str, monkeypatch, capsys, crawl, message: str
+):
+    for path in ("a/1", "a-x"):  # SeaweedFS lists them in this order
+        ObjectStore(s3_url).put(f"dataset-pixiv/{path}", b"x")
+    here = {"root": s3_url, **crawl}
+    conf.change("profiles/local.yaml", lambda profile: profile["crawl"].update(here))
+    assert start(monkeypatch, "run", "--source", "pixiv") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error: s3://test/") and message in said and "Traceback" not in said
 
 
 def test_upload_copies_once(conf: World, home: Path, tmp_path: Path):
