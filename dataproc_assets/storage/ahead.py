@@ -7,10 +7,11 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+WORKERS = 4
 
 
 def ahead(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int = 2
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS
 ) -> Iterator[Result]:
     """The results of `work`, in the items' order, made by threads of their own.
 

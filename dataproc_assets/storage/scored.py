@@ -4,7 +4,7 @@ import polars as pl
 
 from dataproc_assets.storage.objects import ObjectStore
 
-FILES_AT_ONCE, ROWS_AT_ONCE = 256, 1 << 20
+FILES_AT_ONCE, ROWS_AT_ONCE = 64, 1 << 18
 PART_COLUMNS = pl.Schema({"image_key": pl.String, "version": pl.String, "status": pl.String})
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.tables import part_number, present_table, read_part
 
-PART_ROWS = 1 << 18  # of a table: few enough for a processor's cache to help a join
+PART_ROWS = 1 << 17  # of a table: few enough for a processor's cache to help a join
 RANGE_ROWS = 1 << 20  # that are sorted together
 
 
@@ -96,8 +96,7 @@ class Spill:
                     self._file(part).open("ab") as file,
                     pa.ipc.new_stream(file, tables[0].schema) as stream,
                 ):
-                    for table in tables:
-                        stream.write_table(table)
+                    stream.write_table(pa.concat_tables(tables).combine_chunks())
                 tables.clear()
         self._bytes = 0
 
