@@ -106,6 +106,7 @@ def test_a_bucket_that_is_away_is_an_error(crawled: World):
         crawl_changes(crawled.lake, "pixiv", None, now)
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_fails_the_tick_and_the_next_goes_on(tmp_path, monkeypatch):
     with s3_server(tmp_path / "s3") as variables:
         for name, value in variables.items():
@@ -185,7 +186,8 @@ DROPS = st.tuples(st.just("drop"), st.sampled_from("12"), st.sampled_from([b"a",
 STEPS = st.one_of(DROPS, DROPS, *(st.just((name,)) for name in ("tick", "crash", "run", "remove")))
 
 
-@settings(max_examples=30)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(st.lists(STEPS, max_size=12))
 def test_each_change_is_asked_for_once_whatever_comes_between(steps):
     with tempfile.TemporaryDirectory() as folder:

@@ -364,6 +364,7 @@ OTHER = [st.just((name,)) for name in ("tick", "crash", "run", "again")]
 NUMBERS = itertools.count()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.one_of(DROPS, DROPS, *OTHER), max_size=12), seed=st.integers(0))
 def test_each_drop_is_asked_for_once_in_any_split_order_and_repetition(
