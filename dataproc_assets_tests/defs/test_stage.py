@@ -86,7 +86,11 @@ EDITS: dict[str, tuple[str, dict[str, Any], dict[str, list[str | None]]]] = {
         {"trust.image": 0.5},
         {"dedup_intra": ["pixiv"], "dedup_cross": [None], "images": [None]},
     ),
-    "a source's tags for AI": ("sources/pixiv.yaml", {"ai_tags": []}, {"merged": ["pixiv"]}),
+    "a source's tags for AI": (
+        "sources/pixiv.yaml",
+        {"ai_tags": []},
+        {"todo": ["pixiv"], "merged": ["pixiv"]},
+    ),
     "the rules after scoring": ("curation.yaml", {"prefilter": []}, {"prefiltered": BOTH}),
     "the seed": ("curation.yaml", {"seed": 1}, {"images": [None]}),
     "the day": ("curation.yaml", {"as_of": date(2026, 12, 1)}, {"todo": BOTH, "augmented": BOTH}),

@@ -77,7 +77,7 @@ def test_partitions_are_sorted():
         ("sources.pixiv", {"prefilter": []}, {"todo"}),
         ("sources.pixiv", {"key": "^x$"}, {"inventory"}),
         ("sources.pixiv.crawl", {"prefix": "elsewhere"}, {"inventory", "records"}),
-        ("sources.pixiv", {"ai_tags": []}, {"merged"}),
+        ("sources.pixiv", {"ai_tags": []}, {"todo", "merged"}),
         ("sources.pixiv.trust", {"tags": 0.0}, {"images"}),
         ("sources.pixiv.trust", {"image": 0.0}, {"dedup_intra", "dedup_cross", "images"}),
         ("sources.pixiv", {"removed_share_max": 1.0}, {"inventory"}),
