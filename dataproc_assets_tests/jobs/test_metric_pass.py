@@ -39,12 +39,16 @@ def statistics(store: Path, name: str, unit: str) -> dict:
     return json.loads(open_store(str(store)).get(done_path(part_of(name, unit))))
 
 
-def children(parent: int) -> list[int]:
-    """The processes that a process has started and that still run."""
+def workers(parent: int, module: str) -> list[int]:
+    """The worker processes of a job's module that a process has started and that still run.
+
+    Its other children are not the test's: the session's S3 server may be among them.
+    """
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+            mine = int(stat.read_text().rpartition(")")[2].split()[1]) == parent
+            if mine and module.encode() in stat.with_name("cmdline").read_bytes().split(b"\0"):
                 found.append(int(stat.parent.name))
     return found
 
@@ -218,7 +222,7 @@ def test_a_killed_pass_goes_on_from_its_last_part(tmp_path: Path) -> None:
 
     def kill_after_first_part(progress: Progress) -> None:
         if progress.parts == 1:
-            for pid in children(os.getpid()):
+            for pid in workers(os.getpid(), job.module):
                 os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(JobFailed, match="SIGKILL"):
