@@ -102,7 +102,7 @@ def run_stale(
 def _take_events(lake: Lake, source: str | None) -> None:
     """Take what waits in the queues of the crawls, as the sensors do."""
     for name in lake.project.profile.crawl.queues:
-        while source in (None, name) and lake.take_events(name).messages:
+        while source in (None, name) and lake.crawls.take_events(name).messages:
             continue
 
 

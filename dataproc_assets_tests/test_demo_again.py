@@ -73,7 +73,7 @@ def test_killed_at_every_stage_on_s3_it_ends_like_an_undisturbed_run_in_a_folder
 
 def test_a_new_file_is_noticed_and_scored_alone(copy: Demo):
     lake = copy.lake()
-    before = {name: len(lake.parts(name, "twitter")) for name in lake.project.pass_metrics}
+    before = {name: len(lake.parts.paths(name, "twitter")) for name in lake.project.pass_metrics}
     images = Path(lake.bucket.url) / "dataset-twitter" / "images"
     tweets = images.parent / "tweets.jsonl"
     record = tweets.read_bytes().splitlines()[0].replace(b'"num": 1', b'"num": 4')
@@ -103,9 +103,9 @@ def test_a_new_file_is_noticed_and_scored_alone(copy: Demo):
     text = copy.command("run")
     assert "1 of 1 images" in text
     for metric, count in before.items():
-        parts = lake.parts(metric, "twitter")
+        parts = lake.parts.paths(metric, "twitter")
         assert len(parts) == count + 1
-        new = lake.read_parts(metric, "twitter").filter(pl.col("image_key").str.ends_with("_4"))
+        new = lake.parts.read(metric, "twitter").filter(pl.col("image_key").str.ends_with("_4"))
         assert new.collect().height == 1
     assert "nothing to do" in copy.command("run")
 
@@ -121,7 +121,9 @@ def test_sensors_are_quiet_when_nothing_changed(demo: Demo):
 def test_a_changed_threshold_remakes_what_depends_on_it_and_scores_nothing(copy: Demo):
     lake = copy.lake()
     parts = {
-        (m, s): lake.parts(m, s) for m in lake.project.pass_metrics for s in lake.project.sources
+        (m, s): lake.parts.paths(m, s)
+        for m in lake.project.pass_metrics
+        for s in lake.project.sources
     }
     merged = {s: lake.info("metrics_merged", s) for s in lake.project.sources}
     kept = _kept(lake)
@@ -139,7 +141,9 @@ def test_a_changed_threshold_remakes_what_depends_on_it_and_scores_nothing(copy:
     assert "images to score" not in log
     assert not re.search(r"making \w+: (clip|inventory|records|todo|metrics_merged)", log)
     assert parts == {
-        (m, s): lake.parts(m, s) for m in lake.project.pass_metrics for s in lake.project.sources
+        (m, s): lake.parts.paths(m, s)
+        for m in lake.project.pass_metrics
+        for s in lake.project.sources
     }
     assert merged == {s: lake.info("metrics_merged", s) for s in lake.project.sources}
     assert _kept(lake) < kept

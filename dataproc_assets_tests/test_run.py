@@ -109,7 +109,7 @@ def test_a_run_that_was_ended_is_taken_up_where_it_stopped(world: World):
 
 def test_deleted_parts_are_pending_again(world: World):
     before = world.lake.state("metrics_merged", "pixiv")
-    (first, *_) = world.lake.parts("clip", "pixiv")
+    (first, *_) = world.lake.parts.paths("clip", "pixiv")
     world.lake.store.delete(first)
     assert world.run()[:3] == [
         Step(("todo",), "pixiv"),
@@ -123,13 +123,13 @@ def test_deleted_parts_are_pending_again(world: World):
 @pytest.mark.slow  # makes everything twice
 def test_a_new_work_is_scored_alone(crawled: World):
     crawled.run()
-    parts = set(crawled.lake.parts("clip", "pixiv"))
+    parts = set(crawled.lake.parts.paths("clip", "pixiv"))
     crawled.add_pixiv(105, pixiv_record(105))
     crawled.change("releases/demo.yaml", lambda conf: conf.update(name="second"))
     (crawled.conf / "releases/demo.yaml").rename(crawled.conf / "releases/second.yaml")
     crawled.run()
-    (new,) = set(crawled.lake.parts("clip", "pixiv")) - parts
-    assert crawled.lake.read_parts("clip", "pixiv").filter(pl.col("part") == new).select(
+    (new,) = set(crawled.lake.parts.paths("clip", "pixiv")) - parts
+    assert crawled.lake.parts.read("clip", "pixiv").filter(pl.col("part") == new).select(
         "image_key"
     ).collect().to_series().to_list() == ["pixiv/105_p0"]
     manifest = read_manifest(crawled.lake.store, "releases/second")

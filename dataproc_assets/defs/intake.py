@@ -27,9 +27,9 @@ from dataproc_assets.transforms.pending import pass_seconds
 
 def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """List the crawl; a removal over the YAML's limit is not applied."""
-    lake.list_if_due(source)
+    lake.crawls.list_if_due(source)
     inputs, config = lake.inputs("inventory", source), lake.project.sources[source]
-    listing = lake.crawl(source)
+    listing = lake.crawls.now(source)
     crawl = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing.frame)
     rows, unnamed = inventory_rows(crawl.images, image_keys(pl.col("name"), config))
     before = lake.read("inventory", source).collect() if lake.info("inventory", source) else None
@@ -56,9 +56,9 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
 
 def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Read the crawler's records; what cannot be read is kept with its reason."""
-    lake.list_if_due(source)
+    lake.crawls.list_if_due(source)
     inputs, config = lake.inputs("records", source), lake.project.sources[source]
-    listing = lake.crawl(source).frame
+    listing = lake.crawls.now(source).frame
     files = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing).records
     found = record_rows(lake, source, files)
     rows, rejects = settle_records(found.rows, source)

@@ -37,14 +37,14 @@ def metric_pass(lake: Lake) -> dg.AssetsDefinition:
         units = read_units(lake.store, layout.todo_path(source))
         done = run_pass(context, lake, source, {name: metrics[name] for name in asked}, units)
         for name in asked:
-            parts = lake.parts(name, source)
+            parts = lake.parts.paths(name, source)
             yield dg.MaterializeResult(
                 asset_key=name,
-                data_version=dg.DataVersion(lake.parts_state(name, source)),
+                data_version=dg.DataVersion(lake.parts.state(name, source)),
                 metadata={
-                    "fingerprint": lake.fingerprint(name),
+                    "fingerprint": lake.parts.fingerprint(name),
                     "parts": len(parts),
-                    "dagster/row_count": lake.done(name, source).collect().height,
+                    "dagster/row_count": lake.parts.done(name, source).collect().height,
                     **done,
                 },
             )
@@ -57,7 +57,7 @@ def _spec(lake: Lake, metric: MetricConfig) -> dg.AssetSpec:
         metric.name,
         deps=["todo"],
         group_name="metrics",
-        code_version=lake.fingerprint(metric.name),
+        code_version=lake.parts.fingerprint(metric.name),
         kinds={metric.library, "parquet"},
         description=f"{(type(metric).__doc__ or '').strip()} In parts, one a unit of work.",
     )
@@ -71,10 +71,10 @@ def late_metric(lake: Lake, name: str) -> dg.AssetsDefinition:
         images = lake.read_all("inventory")
         chosen = lake.read("members").filter(pl.col("role") == "representative")
         eligible = chosen.select("image_key", intake_drop=pl.lit(None, pl.String))
-        left = pending(eligible, images, {name: lake.done(name, LATE).collect()})
+        left = pending(eligible, images, {name: lake.parts.done(name, LATE).collect()})
         units = make_units(left, lake.project.profile.storage.unit_images)
         run_pass(context, lake, LATE, {name: metric}, units)
-        parts = with_columns(lake.read_parts(name, LATE), metric)
+        parts = with_columns(lake.parts.read(name, LATE), metric)
         rows = merge_metrics(eligible, images, {name: parts})
         info = lake.write(name, None, rows, inputs=inputs)
         return table_result(lake, name, None, info, {"scored_now": left.height})
@@ -87,7 +87,7 @@ def metrics_merged(
 ) -> dg.MaterializeResult:
     """Join all parts at the images' present versions."""
     inputs, metrics = lake.inputs("metrics_merged", source), lake.project.pass_metrics.items()
-    parts = {name: with_columns(lake.read_parts(name, source), m) for name, m in metrics}
+    parts = {name: with_columns(lake.parts.read(name, source), m) for name, m in metrics}
     rows = merge_metrics(lake.read("todo", source), lake.read("inventory", source), parts)
     info = lake.write("metrics_merged", source, rows, inputs=inputs)
     context.log.info(f"{source}: {info.rows} images with metrics")

@@ -54,7 +54,7 @@ def compared(lake: Lake, source: str) -> pl.LazyFrame:
     config, present = lake.project.dedup, lake.read("inventory", source)
     metrics = {"embedding": config.embedding, "detail": config.detail.metric}
     embedding, detail = (
-        current_column(lake.read_parts(metric, source), present, metric, column)
+        current_column(lake.parts.read(metric, source), present, metric, column)
         for column, metric in metrics.items()
     )
     return embedding.join(detail, on="image_key", how="full", coalesce=True)

@@ -88,7 +88,7 @@ def open_todo(lake: Lake, source: str, folder: Path) -> TodoParts:
 
 def _marks(lake: Lake, source: str, spill: Spill) -> Spill:
     """Fill a spill with what the metrics of the pass have done."""
-    parts = {metric: lake.parts(metric, source) for metric in lake.project.pass_metrics}
+    parts = {metric: lake.parts.paths(metric, source) for metric in lake.project.pass_metrics}
 
     def read(batch: dict[str, list[str]]) -> pl.DataFrame:
         done = (done_rows(lake.store, paths).collect() for paths in batch.values())

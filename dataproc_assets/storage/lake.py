@@ -3,24 +3,18 @@
 import os
 from collections.abc import Iterator
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import Project
 from dataproc_assets.storage import layout
-from dataproc_assets.storage.crawl import listing_digest
-from dataproc_assets.storage.crawl_listing import Listing, crawl_listing
+from dataproc_assets.storage.crawls import Crawls
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
-from dataproc_assets.storage.events import Taken, take_events
-from dataproc_assets.storage.followed import Followed, forget_listing
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
-from dataproc_assets.storage.queue import Queue
-from dataproc_assets.storage.scored import done_rows
+from dataproc_assets.storage.parts import Parts
 from dataproc_assets.storage.stages import (
     Partition,
     Stage,
@@ -46,15 +40,6 @@ COMPANIONS = {
     "records": ("rejects",),
     "dedup_cross": ("members",),
 }
-EMPTY_PART = pl.Schema(
-    {
-        "image_key": pl.String,
-        "version": pl.String,
-        "status": pl.String,
-        "error": pl.String,
-        "part": pl.String,
-    }
-)
 
 
 class Lake:
@@ -77,13 +62,19 @@ class Lake:
         return open_store(resolve(self.project.profile.crawl.root))
 
     @cached_property
+    def crawls(self) -> Crawls:
+        """The sources' crawls as they now are."""
+        return Crawls(self.project, self.store, self.bucket)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What the metric jobs have finished."""
+        return Parts(self.project, self.store)
+
+    @cached_property
     def stages(self) -> dict[str, Stage]:
         """The project's stages by name, in flow order."""
         return stages(self.project)
-
-    def fingerprint(self, metric: str) -> str:
-        """What names the folder of a metric's parts."""
-        return part_fingerprint(self.project.metrics[metric], self.project.profile.decode)
 
     def path(self, table: str, partition: str | None = None) -> str:
         """Where a stage table lies, below the storage root."""
@@ -169,7 +160,7 @@ class Lake:
     def state(self, asset: str, partition: str | None) -> str:
         """What stands for an asset's content: a table's digest, a manifest's, or its parts'."""
         if asset in self.project.pass_metrics:
-            return self.parts_state(asset, partition or "")
+            return self.parts.state(asset, partition or "")
         if asset in ("release", "latents"):
             return self._manifest_state(asset, partition)
         info = self.info(asset, partition)
@@ -195,58 +186,11 @@ class Lake:
         them, with what they have found themselves.
         """
         if stage in ("inventory", "records"):
-            return self._crawl_inputs(source)
+            return self.crawls.inputs(source)
         if stage == "todo":
-            parts = {f"parts/{m}": self.parts_state(m, source) for m in self.project.pass_metrics}
+            parts = {f"parts/{m}": self.parts.state(m, source) for m in self.project.pass_metrics}
             return {**parts, "takedown": frame_digest(read_ledger(self.store, "takedown"))}
         return {}
-
-    def _crawl_inputs(self, source: str) -> dict[str, str]:
-        """The crawl's state and, where events are added to a complete listing, which that is."""
-        listing = self.crawl(source)
-        return {"crawl": listing.digest, **({"listing": listing.base} if listing.base else {})}
-
-    def crawl(self, source: str) -> Listing:
-        """The objects of a source's crawl as they now are, from where the profile says.
-
-        Where a queue is named, that is the last complete listing and the events that were taken
-        from the queue since: nothing is listed.
-        """
-        if source in self.project.profile.crawl.queues:
-            return self.followed(source).listing()
-        return self._list(source)
-
-    def followed(self, source: str) -> Followed:
-        """A source's crawl as the events of its bucket tell it."""
-        prefix = self.project.sources[source].crawl.prefix
-        return Followed.now(self.store, source, self.bucket.url, prefix)
-
-    def take_events(self, source: str) -> Taken:
-        """Move what a source's queue holds into the lake, for all sources that share the queue.
-
-        Raises ConnectionError where the queue cannot be reached.
-        """
-        queues, sources = self.project.profile.crawl.queues, self.project.sources
-        mine = [name for name, queue in queues.items() if queue.url == queues[source].url]
-        places = {name: self.bucket.uri(sources[name].crawl.prefix) for name in mine}
-        return take_events(self.store, Queue(queues[source]), places)
-
-    def list_if_due(self, source: str) -> None:
-        """Make the complete listing that events add to, where one is due."""
-        queue = self.project.profile.crawl.queues.get(source)
-        if queue is None:
-            forget_listing(self.store, source)
-            return
-        buckets = self.project.profile.storage.table_buckets
-        self.followed(source).list_if_due(lambda: self._list(source), buckets, queue)
-
-    def _list(self, source: str) -> Listing:
-        config = self.project.sources[source]
-        return crawl_listing(self.bucket, config, self.project.profile.crawl)
-
-    def crawl_state(self, source: str) -> str:
-        """A digest over where a source's crawl lies, its paths and versions, as they now are."""
-        return self.crawl(source).digest
 
     def fresh(self, stage: str, partition: str | None) -> bool:
         """Whether a stage table was made from what its inputs and configuration now are.
@@ -264,42 +208,9 @@ class Lake:
             and info.inputs == self.inputs(stage, partition)
         )
 
-    def parts_state(self, metric: str, source: str) -> str:
-        """A digest over a metric's finished parts and their versions on storage.
-
-        Names alone would not do: a part with rows to retry is written again under its name.
-        """
-        return listing_digest(self._parts(metric, source))
-
-    def parts(self, metric: str, source: str) -> list[str]:
-        """The finished parts of a metric at its present fingerprint, sorted."""
-        return self._parts(metric, source)["path"].to_list()
-
-    def read_parts(self, metric: str, source: str) -> pl.LazyFrame:
-        """All finished rows of a metric at its present fingerprint, with their `part`."""
-        frames = [
-            pl.scan_parquet(BytesIO(self.store.get(path))).with_columns(part=pl.lit(path))
-            for path in self.parts(metric, source)
-        ]
-        if not frames:
-            return EMPTY_PART.to_frame().lazy()
-        return pl.concat(frames)
-
-    def done(self, metric: str, source: str) -> pl.LazyFrame:
-        """`image_key` and `version` of what a metric has scored, or found that it cannot."""
-        return done_rows(self.store, self.parts(metric, source)).unique()
-
     def seconds_per_image(self) -> dict[str, float]:
         """The YAML's estimate for each metric of the pass, in seconds of one worker."""
         return {name: m.seconds_per_image for name, m in self.project.pass_metrics.items()}
-
-    def _parts(self, metric: str, source: str) -> pl.DataFrame:
-        """The listing of a metric's finished parts: those with their done mark beside them."""
-        listing = self.store.list(layout.parts_path(metric, self.fingerprint(metric), source))
-        names = set(listing["path"])
-        parts = [name for name in names if name.endswith(".parquet")]
-        done = [name for name in parts if layout.done_path(name) in names]
-        return listing.filter(pl.col("path").is_in(done))
 
     def _keys(self, by: Partition) -> list[str]:
         return [key for key in partitions(self.project, by) if key]

@@ -3,7 +3,7 @@ import pytest
 
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.defs.metrics import with_columns
-from dataproc_assets.storage.lake import EMPTY_PART
+from dataproc_assets.storage.parts import EMPTY_PART
 from dataproc_assets_tests.defs.world import World, cause, checks, data_version, metadata
 
 INTAKE = ("inventory", "records", "todo")
@@ -17,7 +17,7 @@ def test_any_metrics_of_the_pass_can_be_asked_for_alone(finished: World):
     assert made == {"clip", "pixels"}
     told = metadata(result, "clip")
     assert (told["images"], told["dagster/row_count"], told["parts"]) == (0, 3, 2)
-    assert told["fingerprint"] == finished.lake.fingerprint("clip")
+    assert told["fingerprint"] == finished.lake.parts.fingerprint("clip")
     assert data_version(result, "clip") == finished.lake.state("clip", "pixiv")
 
 
@@ -27,7 +27,7 @@ def test_the_pass_is_a_job_of_its_own_that_writes_parts(crawled: World):
     result = crawled.make("pixels", partition="pixiv")
     assert result.success, cause(result)
     assert metadata(result, "pixels")["images"] == 3
-    rows = crawled.lake.read_parts("pixels", "pixiv").collect()
+    rows = crawled.lake.parts.read("pixels", "pixiv").collect()
     assert rows["status"].to_list() == ["ok"] * 3 and rows["pixels_width"].to_list() == [256] * 3
     written = crawled.make("todo", partition="pixiv")
     assert metadata(written, "todo")["pending"] == 3  # the other metrics are missing
@@ -73,9 +73,9 @@ def test_the_late_metric_has_a_row_a_representative(finished: World):
 
 
 def test_a_changed_fingerprint_leaves_the_old_parts_and_asks_again(world: World):
-    before = world.lake.parts("clip", "pixiv")
+    before = world.lake.parts.paths("clip", "pixiv")
     world.change("metrics/clip.yaml", lambda conf: conf.update(version=2))
-    assert world.lake.parts("clip", "pixiv") == []
+    assert world.lake.parts.paths("clip", "pixiv") == []
     assert not world.lake.fresh("todo", "pixiv")
     result = world.make("todo", partition="pixiv")
     assert metadata(result, "todo")["pending"] == 3

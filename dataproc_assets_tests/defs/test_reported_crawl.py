@@ -109,4 +109,4 @@ def test_a_broken_report_changes_nothing(crawled: World, reports: Reports, fault
     assert not crawled.make("inventory", partition="pixiv").success
     assert crawled.lake.store.list().equals(before)
     with pytest.raises(ReportError, match="2026-02-02T01-00Z"):
-        _ = crawled.lake.crawl("pixiv").frame
+        _ = crawled.lake.crawls.now("pixiv").frame

@@ -36,7 +36,7 @@ def test_what_is_compared_is_that_of_the_present_version(world: World):
 
 
 def test_a_part_without_its_done_mark_is_not_read(world: World):
-    for part in world.lake.parts("clip", "pixiv"):
+    for part in world.lake.parts.paths("clip", "pixiv"):
         world.lake.store.delete(layout.done_path(part))
     rows = compared(world.lake, "pixiv").sort("image_key").collect()
     assert rows["embedding"].null_count() == rows.height == 3

@@ -79,7 +79,7 @@ def at_once(lake: Lake) -> tuple[pl.DataFrame, pl.DataFrame]:
     takedowns = pl.LazyFrame({"kind": ["key"], "value": ["twitter/10030_1"]})
     eligible = eligibility(images, judged, takedowns).collect()
     metrics = lake.project.pass_metrics
-    scored = {metric: lake.done(metric, "twitter").collect() for metric in metrics}
+    scored = {metric: lake.parts.done(metric, "twitter").collect() for metric in metrics}
     return eligible, pending(eligible.lazy(), images, scored)
 
 

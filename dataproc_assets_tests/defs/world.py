@@ -270,7 +270,8 @@ class World:
         lake = self.lake
         chosen = lake.read("members").filter(pl.col("role") == "representative")
         rows = chosen.join(lake.read_all("inventory"), on="image_key").collect()
-        rows = rows.join(lake.done("caption", "representatives").collect(), "image_key", "anti")
+        done = lake.parts.done("caption", "representatives").collect()
+        rows = rows.join(done, "image_key", "anti")
         if rows.height:
             unit = f"{rows.hash_rows().sum():016x}.todo.parquet"
             self._write_part("caption", "representatives", unit, rows.sort("image_key"), {})
@@ -300,7 +301,7 @@ class World:
             }
             found.append(values | changes.get(row["image_key"], {}))
         name = unit.removesuffix(".todo.parquet")
-        part = layout.part_path(metric, self.lake.fingerprint(metric), source, name)
+        part = layout.part_path(metric, self.lake.parts.fingerprint(metric), source, name)
         frame = pl.DataFrame(found, schema=schema)
         self.lake.store.put(part, to_parquet(frame))
         retry = frame.filter(pl.col("status") == "retry").height

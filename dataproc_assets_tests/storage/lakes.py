@@ -55,7 +55,7 @@ def remake(lake: Lake, content: int) -> list[tuple[str, str | None]]:
 
 def put_part(lake: Lake, metric: str, source: str, unit: str, rows: pl.DataFrame) -> None:
     """A finished part."""
-    path = layout.part_path(metric, lake.fingerprint(metric), source, unit)
+    path = layout.part_path(metric, lake.parts.fingerprint(metric), source, unit)
     lake.store.put(path, to_parquet(rows))
     lake.store.put(layout.done_path(path), b"{}")
 

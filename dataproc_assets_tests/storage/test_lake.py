@@ -127,14 +127,6 @@ def test_a_finished_part_makes_intake_and_the_join_stale(full):
     }
 
 
-def test_a_part_that_is_written_again_under_its_name_is_seen(lake):
-    put_part(lake, "clip", "pixiv", "u", part_rows(("pixiv/1_p0", "v", "retry")))
-    before = lake.parts_state("clip", "pixiv")
-    assert lake.parts_state("clip", "pixiv") == before
-    put_part(lake, "clip", "pixiv", "u", part_rows(("pixiv/1_p0", "v", "ok")))
-    assert lake.parts_state("clip", "pixiv") != before
-
-
 def test_a_companion_counts_for_its_stage(full):
     assert set(COMPANIONS) <= set(full.stages)
     other = ROWS.with_columns(n=2)
@@ -184,42 +176,6 @@ def test_a_deleted_table_is_stale_and_a_changed_file_is_refused(full):
     full.store.put(path, full.store.get(path) + b"edited")
     with pytest.raises(ChangedFileError, match=path.rpartition("/")[2]):
         full.read("images")
-
-
-def test_only_parts_with_their_done_mark_count(lake):
-    put_part(lake, "clip", "pixiv", "b", part_rows(("pixiv/2_p0", "v", "failed")))
-    put_part(
-        lake,
-        "clip",
-        "pixiv",
-        "a",
-        part_rows(("pixiv/1_p0", "v", "ok"), ("pixiv/3_p0", "v", "retry")),
-    )
-    put_part(lake, "clip", "twitter", "t", part_rows(("twitter/1_1", "v", "ok")))
-    half = layout.part_path("clip", lake.fingerprint("clip"), "pixiv", "half")
-    lake.store.put(half, b"cut")
-    assert [path.rpartition("/")[2] for path in lake.parts("clip", "pixiv")] == [
-        "a.clip.parquet",
-        "b.clip.parquet",
-    ]
-    rows = lake.read_parts("clip", "pixiv").collect()
-    assert rows["image_key"].to_list() == ["pixiv/1_p0", "pixiv/3_p0", "pixiv/2_p0"]
-    assert rows["part"].n_unique() == 2
-    done = lake.done("clip", "pixiv").collect()
-    assert sorted(done["image_key"]) == ["pixiv/1_p0", "pixiv/2_p0"]
-
-
-def test_a_metric_without_parts_has_rows_of_no_one(lake):
-    assert lake.parts("clip", "pixiv") == []
-    assert lake.done("clip", "pixiv").collect().is_empty()
-
-
-def test_parts_of_another_fingerprint_do_not_count(lake):
-    put_part(lake, "clip", "pixiv", "u", part_rows(("pixiv/1_p0", "v", "ok")))
-    clip = lake.project.metrics["clip"].model_copy(update={"version": 2})
-    newer = Lake(replace(lake.project, metrics={**lake.project.metrics, "clip": clip}))
-    assert newer.parts("clip", "pixiv") == []
-    assert len(lake.parts("clip", "pixiv")) == 1
 
 
 def test_buckets_of_the_profile_are_those_of_the_tables(tmp_path):

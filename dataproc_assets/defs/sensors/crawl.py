@@ -32,7 +32,7 @@ def crawl_changes(
     Raises ConnectionError where the bucket cannot be listed, and ReportError where the report that
     stands for it is broken: the tick fails, and says why.
     """
-    memory, listing = Cursor(cursor), lake.crawl(source)
+    memory, listing = Cursor(cursor), lake.crawls.now(source)
     if listing.newest is None and not lake.info("inventory", source):
         place = lake.bucket.uri(lake.project.sources[source].crawl.prefix)
         reason = f"{source}: no object below {place}"
@@ -57,11 +57,11 @@ def event_changes(
     took until then is in the lake, and the next tick goes on from there.
     """
     memory, queue = Cursor(cursor), lake.project.profile.crawl.queues[source]
-    taken = lake.take_events(source)
+    taken = lake.crawls.take_events(source)
     if taken.rejected:
         folder = lake.store.uri(layout.event_rejects_path("*"))
         warn(f"{taken.rejected} messages are of no source, or cannot be read: see {folder}")
-    crawl = lake.followed(source)
+    crawl = lake.crawls.followed(source)
     seen = _seen(memory, source, crawl, now)
     if not seen["due"] and _is_old(crawl, queue, seen["removals"], now):
         crawl.ask_for_listing()

@@ -176,7 +176,8 @@ class Daemon:
         """The intake that waits longest, as far as a sensor sees it."""
         if self.waiting:
             self.waiting.pop(0)
-            inputs, found = self.lake.inputs("inventory", "pixiv"), self.lake.crawl("pixiv").frame
+            inputs = self.lake.inputs("inventory", "pixiv")
+            found = self.lake.crawls.now("pixiv").frame
             self.taken.append(dict(found.select("path", "version").iter_rows()))
             rows = found.select(pl.col("path").alias("image_key"), "version")
             self.lake.write("inventory", "pixiv", rows, inputs=inputs)
@@ -194,7 +195,7 @@ def test_each_change_is_asked_for_once_whatever_comes_between(steps):
         daemon = Daemon(Path(folder))
         changed, changes = False, 0
         for kind, *given_ in steps:
-            before = daemon.lake.crawl_state("pixiv")
+            before = daemon.lake.crawls.state("pixiv")
             if kind == "drop":
                 daemon.drop(*given_)
             elif kind == "remove":
@@ -206,13 +207,13 @@ def test_each_change_is_asked_for_once_whatever_comes_between(steps):
                 started = daemon.tick(kept=kind == "tick")
                 assert started <= changed
                 changed = changed and not started
-            if daemon.lake.crawl_state("pixiv") != before:
+            if daemon.lake.crawls.state("pixiv") != before:
                 changed, changes = True, changes + 1
         daemon.tick()
         while daemon.waiting:
             daemon.run()
         assert sum(daemon.launched.values()) == len(daemon.launched) <= changes
-        present = daemon.lake.crawl("pixiv").frame.select("path", "version")
+        present = daemon.lake.crawls.now("pixiv").frame.select("path", "version")
         assert (daemon.taken or [{}])[-1] == dict(present.iter_rows())
         assert daemon.tick() == daemon.tick(kept=False) == 0
 

@@ -353,8 +353,8 @@ def test_a_crash_after_any_step_asks_for_nothing_twice_and_loses_nothing(
 
 def light_intake(lake: Lake) -> None:
     """The inventory alone, as far as a sensor sees it: paths and versions."""
-    lake.list_if_due("pixiv")
-    inputs, found = lake.inputs("inventory", "pixiv"), lake.crawl("pixiv").frame
+    lake.crawls.list_if_due("pixiv")
+    inputs, found = lake.inputs("inventory", "pixiv"), lake.crawls.now("pixiv").frame
     rows = found.select(pl.col("path").alias("image_key"), "version")
     lake.write("inventory", "pixiv", rows, inputs=inputs)
 

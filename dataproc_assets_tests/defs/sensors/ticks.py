@@ -22,6 +22,6 @@ def reason(outcome: dg.SensorResult) -> str:
 
 def later(world: World, seconds: float = 3600) -> datetime:
     """A moment after the last file of pixiv's crawl was written."""
-    newest = world.lake.crawl("pixiv").newest
+    newest = world.lake.crawls.now("pixiv").newest
     assert newest
     return newest + timedelta(seconds=seconds)

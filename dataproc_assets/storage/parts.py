@@ -1,0 +1,68 @@
+"""The parts of a project's metrics at their present fingerprints."""
+
+from io import BytesIO
+
+import polars as pl
+
+from dataproc_assets.config.passes import part_fingerprint
+from dataproc_assets.config.project import Project
+from dataproc_assets.storage import layout
+from dataproc_assets.storage.crawl import listing_digest
+from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.scored import done_rows
+
+EMPTY_PART = pl.Schema(
+    {
+        "image_key": pl.String,
+        "version": pl.String,
+        "status": pl.String,
+        "error": pl.String,
+        "part": pl.String,
+    }
+)
+
+
+class Parts:
+    """What the metric jobs have finished in `store`: a part counts once its done mark is there."""
+
+    def __init__(self, project: Project, store: ObjectStore) -> None:
+        self._metrics, self._decode = project.metrics, project.profile.decode
+        self._store = store
+
+    def fingerprint(self, metric: str) -> str:
+        """What names the folder of a metric's parts."""
+        return part_fingerprint(self._metrics[metric], self._decode)
+
+    def paths(self, metric: str, source: str) -> list[str]:
+        """The finished parts, sorted."""
+        return self._finished(metric, source)["path"].to_list()
+
+    def state(self, metric: str, source: str) -> str:
+        """A digest over the finished parts and their versions on storage.
+
+        Names alone would not do: a part with rows to retry is written again under its name.
+        """
+        return listing_digest(self._finished(metric, source))
+
+    def read(self, metric: str, source: str) -> pl.LazyFrame:
+        """All finished rows, with their `part`."""
+        frames = [
+            pl.scan_parquet(BytesIO(self._store.get(path))).with_columns(part=pl.lit(path))
+            for path in self.paths(metric, source)
+        ]
+        if not frames:
+            return EMPTY_PART.to_frame().lazy()
+        return pl.concat(frames)
+
+    def done(self, metric: str, source: str) -> pl.LazyFrame:
+        """`image_key` and `version` of what a metric has scored, or found that it cannot."""
+        return done_rows(self._store, self.paths(metric, source)).unique()
+
+    def _finished(self, metric: str, source: str) -> pl.DataFrame:
+        """The listing of the finished parts."""
+        folder = layout.parts_path(metric, self.fingerprint(metric), source)
+        listing = self._store.list(folder)
+        names = set(listing["path"])
+        parts = [name for name in names if name.endswith(".parquet")]
+        done = [name for name in parts if layout.done_path(name) in names]
+        return listing.filter(pl.col("path").is_in(done))
