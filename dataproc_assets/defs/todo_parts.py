@@ -94,7 +94,7 @@ def _marks(lake: Lake, source: str, spill: Spill) -> Spill:
         done = (done_rows(lake.store, paths).collect() for paths in batch.values())
         return score_marks(dict(zip(batch, done, strict=True)))
 
-    spill.add(score_marks({}), drop=("image_key",))
+    spill.add(score_marks({}))
     for marks in ahead(read, unit_batches(parts, lake.project.profile.storage.unit_images)):
-        spill.add(marks, drop=("image_key",))
+        spill.add(marks)
     return spill

@@ -40,15 +40,15 @@ class Spill:
         self._bytes = 0
         self._empty: pl.DataFrame | None = None
 
-    def add(self, rows: pl.DataFrame, key: str = "image_key", drop: tuple[str, ...] = ()) -> None:
+    def add(self, rows: pl.DataFrame, key: str = "image_key") -> None:
         """Add each row to the part that its key's hash names, as in the stage tables' buckets."""
         if self.parts == 1:
-            self.add_sorted(rows.drop(drop), [rows.height])
+            self.add_sorted(rows, [rows.height])
             return
         parts = rows.select(part_number(key, self.parts)).to_series().to_numpy()
         order = np.argsort(parts.astype(np.uint16), kind="stable")  # of 16 bits: a radix sort
         ends = np.bincount(parts, minlength=self.parts).cumsum().tolist()
-        self.add_sorted(rows.drop(drop)[order], ends)
+        self.add_sorted(rows.rechunk()[order], ends)  # gathers from many chunks are slow
 
     def add_sorted(self, rows: pl.DataFrame, ends: list[int]) -> None:
         """Add rows that are sorted by their part: those of part i end before row `ends[i]`.
@@ -78,8 +78,11 @@ class Spill:
                 while file.tell() < file.size():
                     tables.append(pa.ipc.open_stream(file).read_all())
         tables += self._held[part]
-        pieces = [pl.DataFrame(table, schema=self._empty.schema) for table in tables]
-        return pl.concat([self._empty, *pieces], rechunk=True)
+        if not tables:
+            return self._empty
+        # put together by Arrow: polars takes each of many pieces over one by one
+        whole = pa.concat_tables(tables).combine_chunks()
+        return pl.DataFrame(whole, schema=self._empty.schema)
 
     def take(self, part: int) -> pl.DataFrame:
         """What `read` gives; the part is empty from then on, and what it took is free."""

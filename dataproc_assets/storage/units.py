@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
+from dataproc_assets.storage.ahead import ahead
 from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
@@ -21,15 +22,20 @@ def make_units(rows: pl.DataFrame, unit_rows: int) -> dict[str, bytes]:
 
 def cut_units(frames: Iterable[pl.DataFrame], unit_rows: int) -> Iterator[tuple[str, bytes]]:
     """The unit files of `make_units`, one after the other, of rows that come frame by frame."""
+    return ahead(_unit, _slices(frames, unit_rows))
+
+
+def _slices(frames: Iterable[pl.DataFrame], unit_rows: int) -> Iterator[pl.DataFrame]:
+    """The rows of each unit."""
     rest: pl.DataFrame | None = None
     for frame in frames:
         rows = frame if rest is None else pl.concat([rest, frame])
         whole = rows.height // unit_rows * unit_rows
         for start in range(0, whole, unit_rows):
-            yield _unit(rows.slice(start, unit_rows))
+            yield rows.slice(start, unit_rows)
         rest = rows.slice(whole)
     if rest is not None and rest.height:
-        yield _unit(rest)
+        yield rest
 
 
 def replace_units(

@@ -38,13 +38,6 @@ def test_a_part_has_the_rows_of_its_buckets_in_the_order_they_came(tmp_path, par
     assert not list(tmp_path.glob("spill/*"))  # what is taken leaves the disk
 
 
-def test_columns_can_be_left_out_once_they_have_named_the_part(tmp_path):
-    spill = Spill(tmp_path / "spill", 4, NOTHING)
-    spill.add(rows(0, 100), drop=("image_key",))
-    for part, expected in enumerate(split(rows(0, 100), "image_key", 4)):
-        assert_frame_equal(spill.take(part), expected.drop("image_key"))
-
-
 def test_a_spill_goes_to_disk_only_when_the_memory_is_full(tmp_path):
     spill = Spill(tmp_path / "spill", 2, 1)
     spill.add(rows(0, 100))

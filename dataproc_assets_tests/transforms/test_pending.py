@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataproc_assets.transforms.pending import HASH, lacking, pass_seconds, pending, score_marks
+from dataproc_assets.transforms.pending import lacking, pass_seconds, pending, score_marks
 
 KEYS = ["x/1", "x/2", "x/3"]
 
@@ -97,34 +97,20 @@ def test_key_and_version_are_not_mistaken_for_one_another():
     assert lacking(images, marks, ["clip"])["image_key"].to_list() == KEYS
 
 
-@pytest.mark.parametrize("hashed", [HASH, 0 * pl.col("image").str.len_bytes()])
-def test_images_of_one_hash_do_not_hide_each_other(hashed):
-    images = inventory(("v", "v", "w")).collect()
-    marks = score_marks(
-        {"clip": done(("x/1", "v"), ("x/3", "v")), "pixels": done(("x/1", "v"), ("x/2", "v"))}
-    )
-    rows = lacking(images, marks, ["clip", "pixels"], hashed)
-    assert dict(rows.select("image_key", "metrics").iter_rows()) == {
-        "x/2": ["clip"],
-        "x/3": ["clip", "pixels"],
-    }
-
-
 ROWS = st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from("vw")), max_size=6)
 
 
 @given(
     st.tuples(*[st.sampled_from("vw")] * 3),
     st.lists(st.dictionaries(st.sampled_from(["clip", "pixels", "tagger"]), ROWS), max_size=4),
-    st.sampled_from([HASH, pl.col("image").str.len_bytes()]),
 )
-def test_every_image_lacks_what_no_part_has_at_its_version(versions, parts, hashed):
+def test_every_image_lacks_what_no_part_has_at_its_version(versions, parts):
     """However the rows are cut into parts, repeated or mixed with those of other versions."""
     metrics = ["clip", "pixels", "tagger"]
     marks = pl.concat(
         score_marks({m: done(*part.get(m, [])) for m in metrics}) for part in [*parts, {}]
     )
-    rows = lacking(inventory(versions).collect(), marks, metrics, hashed)
+    rows = lacking(inventory(versions).collect(), marks, metrics)
     has = {(m, *row) for part in parts for m, rows in part.items() for row in rows}
     expected = {
         key: [m for m in metrics if (m, key, version) not in has]
