@@ -30,6 +30,7 @@ demo: $(READY) ## the sample crawl through every stage, to a release and its lat
 	$(WITH) $(BIN)/dataproc upload sample_crawl/crawl
 	$(WITH) $(BIN)/dataproc run
 	$(WITH) $(BIN)/dataproc report --truth sample_crawl/ground_truth.yaml
+	@echo "both in one: make ui$(if $(filter s3,$(STORAGE)), STORAGE=s3)"
 
 ui: $(READY) ## Dagster's web UI, its daemon, and the gallery, on this machine alone
 	@echo "graph: http://127.0.0.1:$(UI_PORT)"

@@ -25,7 +25,7 @@ def print_report(lake: Lake, truth: Path | None = None) -> None:
     for name in sorted(lake.project.releases):
         console.print(_release_line(lake, name), soft_wrap=True)
     console.print(f"gallery: {lake.store.uri(gallery_path())}/index.html", soft_wrap=True)
-    console.print("next: `make ui` opens the graph and the gallery in a browser")
+    console.print("next: `dagster dev` shows the graph, `dataproc gallery` the pictures")
 
 
 def _funnel_table(lake: Lake) -> Table:

@@ -94,7 +94,7 @@ def run_stale(
             tags=tags(),
         )
         if not result.success:
-            raise RunFailed(f"{step}: {_cause(result)}\nlook at run {result.run_id} in `make ui`")
+            raise RunFailed(f"{step}: {_cause(result)}\nsee run {result.run_id} in the UI")
         done += 1
     return done
 

@@ -54,7 +54,7 @@ def test_the_report_names_stages_drops_duplicates_and_the_release(demo: Demo):
         "low_clip_score",
         "posted twice, found",
         "release demo:",
-        "make ui",
+        "dataproc gallery",
     ):
         assert word in text, text
 

@@ -42,7 +42,10 @@ ONLY = {
 PURE = ("transforms", "sources", "dedup", "safety")
 INPUT_AND_OUTPUT = {"os", "pathlib", "shutil", "socket", "subprocess", "tempfile"}
 NETWORK = {"urllib.request", "http.client"}
-HEAVY = ("torch", "sagemaker", "onnxruntime", "open_clip", "diffusers")
+HEAVY = (
+    *("torch", "sagemaker", "onnxruntime", "open_clip", "diffusers"),
+    *("scipy", "boto3", "pandas", "pyarrow.parquet", "pyarrow.dataset"),
+)
 
 
 def imports() -> list[tuple[str, str, str]]:

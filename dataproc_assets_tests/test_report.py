@@ -43,7 +43,7 @@ def test_the_release_and_what_to_open_next(finished: World, capsys):
     root = finished.lake.store.url
     assert f"release demo: 3 images in {root}/releases/demo/" in said
     assert "have changed since" not in said
-    assert f"gallery: {root}/gallery/index.html" in said and "`make ui`" in said
+    assert f"gallery: {root}/gallery/index.html" in said and "`dataproc gallery`" in said
 
 
 def test_a_release_whose_inputs_changed_says_how_to_publish_them(world: World, capsys):

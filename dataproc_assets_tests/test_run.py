@@ -142,7 +142,7 @@ def test_a_failing_step_names_itself_the_cause_and_where_to_look(crawled: World)
         run(crawled)
     first, *_, last = str(failure.value).splitlines()
     assert first.startswith("danbooru: inventory, records, todo: ConnectionError: ")
-    assert str(crawled.bucket) in first and "look at run" in last
+    assert str(crawled.bucket) in first and "see run" in last
     assert crawled.said[0] == "making danbooru: inventory, records, todo"
 
 

@@ -2,8 +2,6 @@
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from dataproc_assets.config.dedup import OrderColumn
 
@@ -25,6 +23,10 @@ def total_order(rows: pl.DataFrame, order: list[OrderColumn]) -> np.ndarray:
 
 def components(count: int, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Label int32 (count,) of the connected component of each row under the edges (i, j)."""
+    # slow to import, and the definitions never ask for a component
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dataproc_assets.config.record_files import RecordFilesConfig
 from dataproc_assets.sources.decode import Payload
@@ -98,6 +97,8 @@ def _opened(kind: str, file: BinaryIO) -> BinaryIO:
 
 def _rows(place: str, file: BinaryIO, limits: RecordFilesConfig) -> Iterator[Item]:
     """Rows with exact integers: a trip over pandas would make nullable ones float."""
+    import pyarrow.parquet as pq  # slow to import, and the definitions need no reader
+
     table = pq.ParquetFile(file, pre_buffer=False)
     number = 0
     for group in range(table.num_row_groups):

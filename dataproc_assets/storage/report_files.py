@@ -10,9 +10,6 @@ from typing import IO, Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
-from pyarrow import orc
 
 from dataproc_assets.storage.report_manifest import AGAIN, Report, ReportError, ReportFile
 
@@ -76,15 +73,20 @@ def _reading(place: str) -> Iterator[None]:
 
 
 def _batches(report: Report, place: str, local: IO[bytes]) -> Iterator[pl.DataFrame]:
+    # the readers are slow to import, and the definitions need none
     if report.manifest.format == "CSV":
         names = [_snake(name) for name in report.manifest.columns.split(",")]
         yield from _csv(local, names, _columns(place, names))
     elif report.manifest.format == "Parquet":
+        import pyarrow.parquet as pq
+
         parquet = pq.ParquetFile(local)
         wanted = _columns(place, parquet.schema_arrow.names)
         for batch in parquet.iter_batches(ROWS, columns=wanted):
             yield _frame(batch)
     else:
+        from pyarrow import orc
+
         file = orc.ORCFile(local)
         wanted = _columns(place, file.schema.names)
         for stripe in range(file.nstripes):
@@ -93,6 +95,8 @@ def _batches(report: Report, place: str, local: IO[bytes]) -> Iterator[pl.DataFr
 
 def _csv(local: IO[bytes], names: list[str], wanted: list[str]) -> Iterator[pl.DataFrame]:
     """A CSV file without a header, in gzip or not."""
+    import pyarrow.csv as pc
+
     packed = local.read(2) == GZIP
     local.seek(0)
     stream: Any = gzip.GzipFile(fileobj=local) if packed else local
