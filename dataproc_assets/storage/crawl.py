@@ -8,6 +8,7 @@ import polars as pl
 
 from dataproc_assets.config.sources import CrawlConfig
 from dataproc_assets.storage.digest import frame_digest
+from dataproc_assets.storage.listed import NO_PATH
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.shards import Shard, ShardReader, unread
 
@@ -22,6 +23,7 @@ FILE_SCHEMA = pl.Schema(
         "modified": pl.Datetime("us", "UTC"),
     }
 )
+ODD_KEY = "its key has an empty part, `.`, `..` or a control character: rename the object"
 IGNORED_SCHEMA = pl.Schema({"place": pl.String, "reason": pl.String})
 
 
@@ -65,6 +67,9 @@ def read_crawl(
     """
     prefix, is_image = crawl.prefix, _is_image(crawl)
     listing = list_objects(store, prefix) if listing is None else listing
+    digest = listing_digest(listing)
+    odd = [(store.uri(path), ODD_KEY) for path in listing.filter(NO_PATH)["path"]]
+    listing = listing.filter(~NO_PATH)
     named = listing.with_columns(name=pl.col("path").str.strip_prefix(f"{prefix}/"))
     roles = named.with_columns(role=_role(crawl))
     images = [_plain(store, roles.filter(pl.col("role") == "image"))]
@@ -72,7 +77,7 @@ def read_crawl(
     other = roles.filter(pl.col("role").is_null())
     found = reader.read(store, roles.filter(pl.col("role") == "shard"), other)
     junk = other.filter(~pl.col("path").is_in(found.indexes))["path"]
-    ignored = [(store.uri(path), unread(path)) for path in junk] + found.ignored
+    ignored = [(store.uri(path), unread(path)) for path in junk] + odd + found.ignored
     written = dict(listing.select("path", "modified").iter_rows()) if found.shards else {}
     for shard in found.shards:
         members = _members(store, shard, written[shard.path])
@@ -86,7 +91,7 @@ def read_crawl(
         images=pl.concat(images).sort("uri", "offset"),
         records=pl.concat(records).sort("uri", "offset"),
         ignored=pl.DataFrame(ignored, schema=IGNORED_SCHEMA, orient="row").sort("place", "reason"),
-        digest=listing_digest(listing),
+        digest=digest,
     )
 
 

@@ -9,7 +9,9 @@ from threading import Event
 import polars as pl
 
 from dataproc_assets.config.intake import ByFolders, ByRanges
-from dataproc_assets.storage.objects import PAGE, ObjectStore, sorted_listing
+from dataproc_assets.storage.listed import OddKeyError, sorted_listing
+from dataproc_assets.storage.objects import PAGE, ObjectStore
+from dataproc_assets.storage.odd_keys import odd_pages
 from dataproc_assets.storage.ranges import list_ranges
 
 Found = tuple[list[pl.DataFrame], list[str]]
@@ -18,15 +20,21 @@ Found = tuple[list[pl.DataFrame], list[str]]
 def list_prefix(store: ObjectStore, prefix: str, config: ByFolders | ByRanges) -> pl.DataFrame:
     """All objects below a folder, exactly as `store.list` gives them.
 
+    Where a key is no path, which `store.list` cannot give, it is among them as NO_PATH; the
+    whole is then listed by one request after the other.
+
     Raises:
         ConnectionError: the store, or any part of it, could not be listed to its end.
         UnorderedError: it was to be listed by ranges, and does not list in the keys' order.
     """
     if not store.is_s3:  # a folder that is away lists as an empty one
         store.check(prefix)
-    if isinstance(config, ByRanges):
-        return sorted_listing(list_ranges(store, prefix, config.connections))
-    return sorted_listing(_Walk(store, config).pages(prefix))
+    try:
+        if isinstance(config, ByRanges):
+            return sorted_listing(list_ranges(store, prefix, config.connections))
+        return sorted_listing(_Walk(store, config).pages(prefix))
+    except OddKeyError:
+        return sorted_listing(odd_pages(store.url, prefix))
 
 
 class _Walk:

@@ -1,20 +1,20 @@
 """A folder or an S3 prefix behind one interface."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import obstore
 import polars as pl
-import pyarrow as pa
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store
 
-from dataproc_assets.storage.s3_errors import explain
+from dataproc_assets.storage.listed import OddKeyError, listed_rows, sorted_listing
+from dataproc_assets.storage.s3_errors import INVALID_PATH, explain
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PIECE = 8 << 20  # bytes that a stream gives at a time
 PAGE = 1000  # objects that S3 gives at a time
-LISTING_SCHEMA = pl.Schema(
-    {
-        "path": pl.String,
-        "size": pl.Int64,
-        "modified": pl.Datetime("us", "UTC"),
-        "version": pl.String,
-    }
-)
 
 
 class TooLargeError(Exception):
@@ -178,33 +170,24 @@ class ObjectStore:
                 objects with a greater key follow.
             size: how many are given at a time; only the last page has fewer.
 
-        Raises ConnectionError, from the iterator, where the store cannot be listed to the end.
+        Raises, from the iterator, ConnectionError where the store cannot be listed to the end, and
+        OddKeyError where a key is no path.
         """
         options = {"offset": after, "chunk_size": size}
         with self._listing(prefix):
             pages = obstore.list(self._store, prefix or None, return_arrow=True, **options)
             for page in pages:
-                yield self._rows(page)
+                yield listed_rows(page, tagged=self.is_s3)
 
     def folder(self, prefix: str) -> tuple[pl.DataFrame, "list[str]"]:
         """The objects right in a folder, in LISTING_SCHEMA, and the paths of its sub-folders.
 
-        Raises ConnectionError where the store cannot be listed.
+        Raises ConnectionError where the store cannot be listed, and OddKeyError as `pages`.
         """
         with self._listing(prefix):
             found = obstore.list_with_delimiter(self._store, prefix or None, return_arrow=True)
-        return self._rows(found["objects"]), [str(path) for path in found["common_prefixes"]]
-
-    def _rows(self, objects: Any) -> pl.DataFrame:
-        """Objects as obstore gives them in Arrow, in LISTING_SCHEMA."""
-        tag = pl.col("e_tag").str.strip_chars('"')
-        stamp = pl.format("{}-{}", "size", pl.col("last_modified").dt.epoch("us"))
-        return cast(pl.DataFrame, pl.from_arrow(pa.table(objects))).select(
-            "path",
-            pl.col("size").cast(pl.Int64),
-            modified=pl.col("last_modified").cast(LISTING_SCHEMA["modified"]),
-            version=tag if self.is_s3 else stamp,
-        )
+        rows = listed_rows(found["objects"], tagged=self.is_s3)
+        return rows, [str(path) for path in found["common_prefixes"]]
 
     @contextmanager
     def _listing(self, prefix: str) -> Iterator[None]:
@@ -213,7 +196,8 @@ class ObjectStore:
             yield
         except (BaseError, OSError) as error:
             place = self.uri(prefix) if prefix else self.url
-            raise ConnectionError(f"{place}: cannot be listed: {explain(error)}") from error
+            kind = OddKeyError if INVALID_PATH in str(error) else ConnectionError
+            raise kind(f"{place}: cannot be listed: {explain(error)}") from error
 
     def delete(self, path: str) -> None:
         """Remove an object; no error where there is none."""
@@ -232,17 +216,6 @@ class ObjectStore:
             raise ConnectionError(f"{self.url}: there is no such folder")
         with self._listing(prefix):
             next(iter(obstore.list(self._store, prefix or None, chunk_size=1)), None)
-
-
-def sorted_listing(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The pages of a listing as one, sorted, one row a path.
-
-    S3 consoles mark a folder by an empty object `name/`, which has the path of an object `name`:
-    of two objects of one path the larger counts.
-    """
-    listing = pl.concat([LISTING_SCHEMA.to_frame(), *pages])
-    ordered = listing.sort("path", "size", descending=[False, True])
-    return ordered.unique("path", keep="first", maintain_order=True)
 
 
 @cache

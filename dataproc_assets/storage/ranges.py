@@ -13,7 +13,8 @@ from threading import Condition
 
 import polars as pl
 
-from dataproc_assets.storage.objects import LISTING_SCHEMA, PAGE, ObjectStore
+from dataproc_assets.storage.listed import LISTING_SCHEMA
+from dataproc_assets.storage.objects import PAGE, ObjectStore
 from dataproc_assets.storage.split_keys import Alphabet
 
 END = "\U0010ffff"

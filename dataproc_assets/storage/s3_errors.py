@@ -15,10 +15,11 @@ NEXT_STEPS = {
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
     "SlowDown": "lower the connections of crawl.listing in conf/profiles, or try again later",
 }
+INVALID_PATH = "invalid path"
 OTHER_STEPS = {  # by a part of the message, where the store gave no code
     "169.254.169.254": "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "error sending request": "no server answers there: start it, or correct AWS_ENDPOINT_URL_S3",
-    "invalid path": "such a key cannot be read by its path: rename the object or take it out",
+    INVALID_PATH: "such a key cannot be read by its path: rename the object or take it out",
 }
 
 
@@ -28,7 +29,7 @@ def explain(error: BaseException) -> str:
     Of the answer's body only its code and message are taken: the rest may hold access keys.
     """
     text = str(error)
-    code, message = (_element(text, name) for name in ("Code", "Message"))
+    code, message = _of_boto3(text) or (_element(text, name) for name in ("Code", "Message"))
     if code:
         cause = f"{code} ({message})" if message else code
         step = NEXT_STEPS.get(code.removesuffix("Exception"))
@@ -36,6 +37,12 @@ def explain(error: BaseException) -> str:
         cause = _first_line(text)
         step = next((step for part, step in OTHER_STEPS.items() if part in text), None)
     return f"{cause}; {step}" if step else cause
+
+
+def _of_boto3(text: str) -> tuple[str, str] | None:
+    """The answer's code and message, where the client of boto3 has read them."""
+    found = re.match(r"An error occurred \((\w+)\) when calling the \w+ operation.*?: (.*)", text)
+    return (found[1], found[2]) if found else None
 
 
 def _element(text: str, name: str) -> str | None:

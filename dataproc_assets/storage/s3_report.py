@@ -5,7 +5,8 @@ from urllib.parse import unquote_plus
 
 import polars as pl
 
-from dataproc_assets.storage.objects import LISTING_SCHEMA, ObjectStore, sorted_listing
+from dataproc_assets.storage.listed import LISTING_SCHEMA, sorted_listing
+from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.report_files import VERSIONED, file_batches
 from dataproc_assets.storage.report_manifest import AGAIN, Report, ReportError
 
@@ -75,12 +76,8 @@ def _listing(rows: pl.DataFrame, above: str) -> pl.DataFrame:
 
 
 def _check(place: str, page: pl.DataFrame) -> None:
-    """Raise ReportError for a row without a value, and for a key that is no path."""
+    """Raise ReportError for a row without a value."""
     empty = page.filter(pl.any_horizontal(pl.all().is_null()) | (pl.col("version") == ""))
     if empty.height:
         what = f"{empty['path'][0]!r} has no size, time or ETag"
         raise ReportError(place, what, AGAIN)
-    odd = page.filter(pl.col("path").str.contains(r"(^|/)\.{0,2}(/|$)"))
-    if odd.height:
-        what = f"the key {odd['path'][0]!r} has a folder without a name, or `.` or `..`"
-        raise ReportError(place, what, "such a key cannot be read by its path: rename the object")

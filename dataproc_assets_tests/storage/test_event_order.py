@@ -5,7 +5,7 @@ import pytest
 
 from dataproc_assets.storage.event_messages import EVENT_SCHEMA
 from dataproc_assets.storage.event_order import add_puts, added
-from dataproc_assets.storage.objects import LISTING_SCHEMA
+from dataproc_assets.storage.listed import LISTING_SCHEMA
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SCHEMA = pl.Schema({"path": pl.String, **{k: EVENT_SCHEMA[k] for k in EVENT_SCHEMA if k != "uri"}})

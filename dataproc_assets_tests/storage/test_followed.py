@@ -13,7 +13,8 @@ from dataproc_assets.storage.crawl_listing import Listing
 from dataproc_assets.storage.event_messages import EVENT_SCHEMA
 from dataproc_assets.storage.events import event_files, put_events, read_events
 from dataproc_assets.storage.followed import Followed, forget_listing
-from dataproc_assets.storage.objects import LISTING_SCHEMA, ObjectStore
+from dataproc_assets.storage.listed import LISTING_SCHEMA
+from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.sqs import SETTINGS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dataproc_assets.config.intake import ByRanges
+from dataproc_assets.storage.listed import LISTING_SCHEMA, sorted_listing
 from dataproc_assets.storage.listing import list_prefix
-from dataproc_assets.storage.objects import LISTING_SCHEMA, ObjectStore, sorted_listing
+from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.ranges import UnorderedError, list_ranges
 from dataproc_assets_tests.storage.trees import TREES, fill
 
