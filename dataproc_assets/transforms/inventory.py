@@ -30,12 +30,13 @@ def inventory_rows(files: pl.DataFrame, key: pl.Expr) -> tuple[pl.DataFrame, pl.
         files: `name`, `uri`, `offset`, `length`, `size`, `version`, `modified`.
         key: the image's key from `name`; null where the name is not one of the source's.
 
-    Two files of one key are set aside but the one with the smallest address.
+    Of the files of one key that with the smallest version counts, then the smallest address; the
+    others are set aside. A repacked tar, whose members lie elsewhere, so gives the same image.
     """
     named = files.with_columns(
         image_key=key,
         ext=pl.col("name").str.extract(r"\.([^.]+)$").str.to_lowercase(),
-    ).sort("image_key", "uri", "offset", nulls_last=True)
+    ).sort("image_key", "version", "uri", "offset", nulls_last=True)
     known = named.filter(pl.col("image_key").is_not_null())
     first = pl.col("image_key").is_first_distinct()
     place = pl.format("{}:{}", "uri", "name").alias("place")

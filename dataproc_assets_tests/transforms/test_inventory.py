@@ -2,6 +2,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dataproc_assets.transforms.inventory import COLUMNS, hold_removals, inventory_rows
 
@@ -50,6 +52,15 @@ def test_of_two_files_of_one_key_the_smallest_address_counts_whatever_the_order(
         ("/s.tar:1.webp", "another file has the key x/1"),
         ("/z:1.png", "another file has the key x/1"),
     ]
+
+
+@given(st.permutations([512, 2048, 4096]))
+def test_of_two_contents_of_one_key_the_same_counts_however_a_tar_is_packed(offsets):
+    members = zip("abc", offsets, strict=True)
+    listed = pl.concat(files(("1.webp", "/s.tar", at), version=version) for version, at in members)
+    rows, aside = inventory_rows(listed, KEY)
+    assert rows.select("version", "offset").rows() == [("a", offsets[0])]
+    assert aside.height == 2
 
 
 def test_a_file_of_another_name_is_set_aside():
