@@ -144,7 +144,7 @@ def test_a_failed_run_is_one_message(conf: World, home: Path, monkeypatch, capsy
     assert start(monkeypatch, "run") == 1
     said = capsys.readouterr().err
     assert said.startswith("Error: demo: release: ValueError: release 'demo' would be empty")
-    assert "look at run" in said and "Traceback" not in said
+    assert "see run" in said and "Traceback" not in said
 
 
 @pytest.mark.parametrize("command", ["run", "report"])

@@ -109,7 +109,7 @@ def test_the_intake_lists_nothing_once_everything_was_listed(follow: Follow, mon
     def none(*_):
         raise AssertionError("listed")
 
-    monkeypatch.setattr("dataproc_assets.storage.lake.crawl_listing", none)
+    monkeypatch.setattr("dataproc_assets.storage.crawls.crawl_listing", none)
     version = follow.drop(101)
     request(follow.tick())
     told = metadata(follow.intake(), "inventory")
