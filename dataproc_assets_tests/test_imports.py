@@ -44,7 +44,7 @@ INPUT_AND_OUTPUT = {"os", "pathlib", "shutil", "socket", "subprocess", "tempfile
 NETWORK = {"urllib.request", "http.client"}
 HEAVY = (
     *("torch", "sagemaker", "onnxruntime", "open_clip", "diffusers"),
-    *("scipy", "boto3", "pandas", "pyarrow.parquet", "pyarrow.dataset"),
+    *("scipy", "boto3", "distributed", "pandas", "pyarrow.parquet", "pyarrow.dataset"),
 )
 
 

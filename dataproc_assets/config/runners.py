@@ -38,17 +38,45 @@ class ReadConfig(StrictModel):
     stop_after: int = Field(ge=1)
 
 
-class RunnerConfig(StrictModel):
-    """A job runner: `local` starts processes on this machine.
+class WorkerConfig(StrictModel):
+    """What every runner says of a worker process.
 
-    With `device` `cuda`, or `auto` where there are GPUs, there is one process a GPU and
-    `processes` is not read. `threads` are the compute threads of each process, `readers` its
-    threads that read and decode.
+    `threads` are its compute threads, `readers` its threads that read and decode.
     """
 
-    kind: Literal["local"]
-    processes: int = Field(ge=1)
     threads: int = Field(ge=1)
     readers: int = Field(ge=1)
     device: Literal["auto", "cpu", "cuda"]
     read: ReadConfig
+
+
+class LocalRunnerConfig(WorkerConfig):
+    """Processes on this machine.
+
+    With `device` `cuda`, or `auto` where there are GPUs, there is one process a GPU and
+    `processes` is not read.
+    """
+
+    kind: Literal["local"]
+    processes: int = Field(ge=1)
+
+
+class DaskRunnerConfig(WorkerConfig):
+    """Processes on the workers of a Dask cluster that runs already.
+
+    Attributes:
+        address: the scheduler's, such as `tcp://10.0.0.5:8786`.
+        workers: over how many processes a job is spread.
+        resources: what each process takes of the resources that a Dask worker was started with,
+            such as `GPU: 1`; the scheduler starts no more on a worker than it has.
+        connect_seconds: how long to wait for the scheduler's first answer, and for a worker.
+    """
+
+    kind: Literal["dask"]
+    address: Annotated[str, Field(pattern=r"^[a-z]+://[^\s@]+$")]
+    workers: int = Field(ge=1)
+    resources: dict[str, Annotated[float, Field(gt=0)]]
+    connect_seconds: float = Field(default=30.0, gt=0)
+
+
+RunnerConfig = Annotated[LocalRunnerConfig | DaskRunnerConfig, Field(discriminator="kind")]

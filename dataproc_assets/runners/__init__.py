@@ -2,6 +2,7 @@
 
 from dataproc_assets.config.runners import RunnerConfig
 from dataproc_assets.runners.base import Job, JobFailed, JobResult, Progress, Runner
+from dataproc_assets.runners.dask import DaskRunner
 from dataproc_assets.runners.local import LocalRunner
 
 __all__ = ["Job", "JobFailed", "JobResult", "Progress", "Runner", "make_runner"]
@@ -9,4 +10,4 @@ __all__ = ["Job", "JobFailed", "JobResult", "Progress", "Runner", "make_runner"]
 
 def make_runner(config: RunnerConfig) -> Runner:
     """The runner that the profile names."""
-    return LocalRunner(config)
+    return DaskRunner(config) if config.kind == "dask" else LocalRunner(config)

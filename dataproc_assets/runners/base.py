@@ -1,6 +1,7 @@
 """The contract of a job runner: what it is given, what it reports, how it fails."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +32,21 @@ class Progress:
     errors: dict[str, int] = field(default_factory=dict)
     images_per_second: float = 0.0
     parts: int = 0
+
+
+def total(parts: Iterable[Progress]) -> Progress:
+    """The sum over the workers."""
+    workers = list(parts)
+    errors: Counter[str] = Counter()
+    for worker in workers:
+        errors.update(worker.errors)
+    return Progress(
+        done=sum(worker.done for worker in workers),
+        total=sum(worker.total for worker in workers),
+        errors=dict(sorted(errors.items())),
+        images_per_second=sum(worker.images_per_second for worker in workers),
+        parts=sum(worker.parts for worker in workers),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """A job as processes on this machine: one a GPU, or as many as the configuration says."""
 
-import os
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dataproc_assets.config.runners import RunnerConfig
-from dataproc_assets.runners.base import Job, JobFailed, JobResult, OnProgress, Progress
-from dataproc_assets.runners.worker import Worker
+from dataproc_assets.config.runners import LocalRunnerConfig
+from dataproc_assets.runners.base import Job, JobFailed, JobResult, OnProgress, Progress, total
+from dataproc_assets.runners.worker import Worker, visible_gpus, write_units
 
 POLL_SECONDS = 1.0
 
@@ -17,7 +15,7 @@ POLL_SECONDS = 1.0
 class LocalRunner:
     """Starts every worker with a base folder of its own, in the layout of SageMaker Processing."""
 
-    def __init__(self, config: RunnerConfig) -> None:
+    def __init__(self, config: LocalRunnerConfig) -> None:
         self.config = config
 
     def run(self, job: Job, on_progress: OnProgress | None = None) -> JobResult:
@@ -39,7 +37,7 @@ class LocalRunner:
         return JobResult(progress, len(workers), time.monotonic() - start)
 
 
-def worker_devices(config: RunnerConfig) -> list[str]:
+def worker_devices(config: LocalRunnerConfig) -> list[str]:
     """One device a worker: `cuda:{index}` for each GPU, or `cpu` as often as configured.
 
     Raises:
@@ -54,23 +52,6 @@ def worker_devices(config: RunnerConfig) -> list[str]:
     return [f"cuda:{gpu}" for gpu in gpus] or ["cpu"] * config.processes
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs that CUDA would show a process, without loading CUDA."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
-    nodes = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
-    return [str(index) for index in range(len(nodes))]
-
-
-def write_units(root: Path, job: Job) -> None:
-    """The unit files, once for all workers."""
-    folder = root / "todo"
-    folder.mkdir()
-    for name, data in job.units.items():
-        (folder / name).write_bytes(data)
-
-
 def _supervise(workers: list[Worker], job: Job, on_progress: OnProgress | None) -> Progress:
     """Start the workers, wait for all, and stop the others when one fails."""
     changed = threading.Event()
@@ -81,7 +62,7 @@ def _supervise(workers: list[Worker], job: Job, on_progress: OnProgress | None) 
             changed.wait(POLL_SECONDS)
             changed.clear()
             codes = [worker.exit_code for worker in workers]
-            progress = _total([worker.progress() for worker in workers])
+            progress = total(worker.progress() for worker in workers)
             if on_progress is not None:
                 on_progress(progress)
             failed = [worker for worker, code in zip(workers, codes, strict=True) if code]
@@ -92,16 +73,3 @@ def _supervise(workers: list[Worker], job: Job, on_progress: OnProgress | None) 
     finally:
         for worker in workers:
             worker.stop()
-
-
-def _total(parts: list[Progress]) -> Progress:
-    errors: Counter[str] = Counter()
-    for part in parts:
-        errors.update(part.errors)
-    return Progress(
-        done=sum(part.done for part in parts),
-        total=sum(part.total for part in parts),
-        errors=dict(sorted(errors.items())),
-        images_per_second=sum(part.images_per_second for part in parts),
-        parts=sum(part.parts for part in parts),
-    )

@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from dataproc_assets.config.runners import RunnerConfig
+from dataproc_assets.config.runners import WorkerConfig
 from dataproc_assets.runners.base import Job, Progress
 
 LOG_TAIL_LINES = 20
@@ -25,7 +25,7 @@ class Worker:
     """One process of a job, and the files it leaves."""
 
     def __init__(
-        self, root: Path, rank: int, world: int, job: Job, config: RunnerConfig, device: str
+        self, root: Path, rank: int, world: int, job: Job, config: WorkerConfig, device: str
     ) -> None:
         self.rank = rank
         self.base = root / f"worker-{rank}"
@@ -98,7 +98,7 @@ class Worker:
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
 
-def worker_environment(config: RunnerConfig, device: str) -> dict[str, str]:
+def worker_environment(config: WorkerConfig, device: str) -> dict[str, str]:
     """This process's environment with the worker's threads, and its GPU alone.
 
     Compute threads that wait sleep, unless the environment says otherwise: where readers and
@@ -110,7 +110,7 @@ def worker_environment(config: RunnerConfig, device: str) -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **own}
 
 
-def _place(config: RunnerConfig, device: str) -> dict[str, object]:
+def _place(config: WorkerConfig, device: str) -> dict[str, object]:
     return {
         "device": device.partition(":")[0],
         "threads": config.threads,
@@ -128,3 +128,20 @@ def _write_base(base: Path, root: Path, rank: int, world: int, config: dict[str,
     resources = {"current_host": hosts[rank], "hosts": hosts}
     (base / "config" / "resourceconfig.json").write_text(json.dumps(resources))
     (inputs / "config" / "job.json").write_text(json.dumps(config))
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that CUDA would show a process, without loading CUDA."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [gpu.strip() for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
+    nodes = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
+    return [str(index) for index in range(len(nodes))]
+
+
+def write_units(root: Path, job: Job) -> None:
+    """The unit files, once for all workers."""
+    folder = root / "todo"
+    folder.mkdir()
+    for name, data in job.units.items():
+        (folder / name).write_bytes(data)

@@ -10,7 +10,7 @@ import polars as pl
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import CONF
-from dataproc_assets.config.runners import ReadConfig, RunnerConfig
+from dataproc_assets.config.runners import LocalRunnerConfig, ReadConfig
 from dataproc_assets.config.yaml import read_yaml
 from dataproc_assets.jobs.metric_pass import main
 from dataproc_assets.runners import Job
@@ -37,9 +37,9 @@ def metric(name: str) -> MetricConfig:
     return read_yaml(CONF / "metrics" / f"{name}.yaml", MetricConfig)
 
 
-def runner_config(processes: int = 1, readers: int = 2) -> RunnerConfig:
+def runner_config(processes: int = 1, readers: int = 2) -> LocalRunnerConfig:
     """Local processes on the CPU that try a read once."""
-    return RunnerConfig(
+    return LocalRunnerConfig(
         kind="local",
         processes=processes,
         threads=1,

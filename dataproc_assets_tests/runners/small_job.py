@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from dataproc_assets.jobs.host import follow_parent, read_host, share
@@ -32,6 +33,8 @@ def main() -> None:
         raise SystemExit(3)
     if act == "hang":
         threading.Event().wait()
+    while act == "wait" and not (out / "go").exists():
+        time.sleep(0.05)
     progress = ProgressFile(host.outputs, host.rank, len(mine), every_seconds=0)
     for name in mine:
         content = (host.inputs / "todo" / name).read_bytes().decode()

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dataproc_assets.config.runners import ReadConfig, RunnerConfig
+from dataproc_assets.config.runners import LocalRunnerConfig, ReadConfig
 from dataproc_assets.runners import Job, JobFailed, Progress, make_runner
 from dataproc_assets.runners.local import worker_devices
 
 READ = ReadConfig(tries=1, backoff_seconds=0.0, stop_after=5)
 
 
-def config(processes: int, device: str = "cpu") -> RunnerConfig:
-    return RunnerConfig.model_validate(
+def config(processes: int, device: str = "cpu") -> LocalRunnerConfig:
+    return LocalRunnerConfig.model_validate(
         {
             "kind": "local",
             "processes": processes,
