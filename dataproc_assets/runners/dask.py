@@ -113,10 +113,10 @@ class DaskRunner:
         while left:
             changed.wait(POLL_SECONDS)
             changed.clear()
-            for task in left:
-                if task.done():
-                    heard[task.key] = _result(job, task)
-            left = [task for task in left if not task.done() or task.key not in heard]
+            ended = [task for task in left if task.done()]
+            for task in ended:
+                heard[str(task.key)] = _result(job, task)
+            left = [task for task in left if task not in ended]
             if on_progress is not None:
                 on_progress(total(heard.values()))
 
