@@ -66,6 +66,21 @@ def run(source: str | None, until: str | None) -> None:
 
 
 @cli.command()
+@click.option("--source", metavar="S", help="Look at this source alone.")
+def plan(source: str | None) -> None:
+    """Show what `run` would do now and why, how long it would take, and what it would cost.
+
+    Nothing is made. Hours and cost are those of the metric passes, by `seconds_per_image` of the
+    metrics' YAML and `price_per_hour` of the profile's runner.
+    """
+    lake = _lake()
+    from dataproc_assets.plan import print_plan
+
+    _one_of("--source", source, sorted(lake.project.sources))
+    print_plan(lake, source)
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def upload(folder: Path) -> None:
     """Copy a folder of crawled files into the profile's crawl root.

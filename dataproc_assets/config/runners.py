@@ -42,12 +42,14 @@ class WorkerConfig(StrictModel):
     """What every runner says of a worker process.
 
     `threads` are its compute threads, `readers` its threads that read and decode.
+    `price_per_hour` is that of one worker, in any currency: plans count with it.
     """
 
     threads: int = Field(ge=1)
     readers: int = Field(ge=1)
     device: Literal["auto", "cpu", "cuda"]
     read: ReadConfig
+    price_per_hour: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class LocalRunnerConfig(WorkerConfig):

@@ -3,9 +3,14 @@
 from dataproc_assets.config.runners import RunnerConfig
 from dataproc_assets.runners.base import Job, JobFailed, JobResult, Progress, Runner
 from dataproc_assets.runners.dask import DaskRunner
-from dataproc_assets.runners.local import LocalRunner
+from dataproc_assets.runners.local import LocalRunner, worker_devices
 
-__all__ = ["Job", "JobFailed", "JobResult", "Progress", "Runner", "make_runner"]
+__all__ = ["Job", "JobFailed", "JobResult", "Progress", "Runner", "make_runner", "worker_count"]
+
+
+def worker_count(config: RunnerConfig) -> int:
+    """Over how many workers a job is spread."""
+    return config.workers if config.kind == "dask" else len(worker_devices(config))
 
 
 def make_runner(config: RunnerConfig) -> Runner:
