@@ -50,7 +50,7 @@ def start(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | str | None:
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_names_every_command_and_the_environment(flag: str):
     said = call(flag).output
-    for word in ("run", "upload", "report", "weights", "DATAPROC_PROFILE", "DAGSTER_HOME"):
+    for word in ("plan", "run", "upload", "report", "weights", "DATAPROC_PROFILE", "DAGSTER_HOME"):
         assert word in said
 
 
@@ -79,7 +79,7 @@ def test_a_port_that_is_taken_is_named(conf: World):
 
 
 def test_every_command_has_help():
-    assert sorted(cli.commands) == ["gallery", "report", "run", "upload", "weights"]
+    assert sorted(cli.commands) == ["gallery", "plan", "report", "run", "upload", "weights"]
     assert isinstance(cli.commands["weights"], Group)
     below = cli.commands["weights"].commands
     assert sorted(below) == ["check", "fetch", "list"]
