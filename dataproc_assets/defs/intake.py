@@ -43,7 +43,10 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
     ignored = pl.concat([crawl.ignored, unnamed])
     lake.write("inventory", source, ignored, key="place", table="rejected_files", inputs=inputs)
     info = lake.write("inventory", source, held.rows, inputs=inputs)
-    context.log.info(f"{source}: {info.rows} images, {held.added} new, {held.removed} removed")
+    context.log.info(
+        f"{source}: {info.rows} images, {held.added} new, {held.removed} removed; "
+        f"{ignored.height} files set aside"
+    )
     metadata = {
         "added": held.added,
         "removed": held.removed,

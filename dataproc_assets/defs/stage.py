@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dataproc_assets.config.project import Project
+from dataproc_assets.defs import automation
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import Partition, partitions, stage_inputs
@@ -41,22 +42,6 @@ def code_version(lake: Lake, stage: str) -> str:
     """An asset's code version: those of all its partitions in one digest."""
     keys = partitions(lake.project, lake.stages[stage].by)
     return json_digest([lake.code_version(stage, key) for key in keys])[:16]
-
-
-def cheap(lake: Lake) -> dg.AutomationCondition:
-    """Remake what changed: data versions of the inputs, or the code, with all inputs there.
-
-    `eager` itself reruns downstream of an update that changed nothing, and passes over a changed
-    code version. What the pass or a release has not made yet is read as nothing, and is not
-    waited for.
-    """
-    condition = dg.AutomationCondition
-    unawaited = dg.AssetSelection.assets(*lake.project.pass_metrics, "release", "latents")
-    missing = condition.any_deps_missing().ignore(unawaited)
-    changed = condition.any_deps_match(condition.data_version_changed())
-    eager = condition.eager().without(~condition.any_deps_missing())
-    update = eager.replace("any_deps_updated", changed) | condition.code_version_changed()
-    return update & condition.all_deps_blocking_checks_passed() & ~missing
 
 
 def stage_asset(
@@ -93,7 +78,7 @@ def stage_asset(
         kinds=set(stage.kinds),
         partitions_def=parts,
         code_version=code_version(lake, stage.name),
-        automation_condition=cheap(lake) if automatic else None,
+        automation_condition=automation.automatic(lake, stage.name) if automatic else None,
         check_specs=check_specs(stage.name, checks, parts),
         pool=pool,
     )

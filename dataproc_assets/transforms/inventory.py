@@ -39,7 +39,8 @@ def inventory_rows(files: pl.DataFrame, key: pl.Expr) -> tuple[pl.DataFrame, pl.
     ).sort("image_key", "version", "uri", "offset", nulls_last=True)
     known = named.filter(pl.col("image_key").is_not_null())
     first = pl.col("image_key").is_first_distinct()
-    place = pl.format("{}:{}", "uri", "name").alias("place")
+    member = pl.when(pl.col("offset").is_not_null()).then(pl.format(":{}", "name"))
+    place = pl.concat_str("uri", member.otherwise(pl.lit(""))).alias("place")
     unnamed = named.filter(pl.col("image_key").is_null()).select(
         place, reason=pl.lit("the file's name is not one of the source's")
     )

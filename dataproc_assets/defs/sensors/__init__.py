@@ -1,11 +1,16 @@
 """What starts by itself: intake of a settled crawl, a pass within the budget, latents."""
 
+import warnings
+
 import dagster as dg
 
 from dataproc_assets.defs.sensors.crawl import crawl_sensor
 from dataproc_assets.defs.sensors.cursor import failed_run
 from dataproc_assets.defs.sensors.passes import pending_passes, unencoded_releases
 from dataproc_assets.storage.lake import Lake
+
+# Conditions in Python are marked beta, which is one more reason why Dagster is pinned.
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*use_user_code_server.*")
 
 
 def sensors(lake: Lake) -> list[dg.SensorDefinition]:
@@ -36,6 +41,7 @@ def sensors(lake: Lake) -> list[dg.SensorDefinition]:
     automation = dg.AutomationConditionSensorDefinition(
         "automation",
         target=dg.AssetSelection.all(),
+        use_user_code_server=True,  # its conditions read the storage
         description="Remakes the cheap assets whose inputs or configuration changed.",
         **every,
     )
