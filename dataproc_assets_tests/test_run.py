@@ -163,7 +163,7 @@ def test_what_assets_say_is_said_to_the_person(crawled: World):
     assert run(crawled, source="pixiv", until="records") == 1
     assert crawled.said == [
         "making pixiv: inventory, records",
-        "  pixiv: 4 images, 4 new, 0 removed",
+        "  pixiv: 4 images, 4 new, 0 removed; 0 files set aside",
         "  pixiv: 5 records, 0 rejects; 5 files parsed, 0 known",
     ]
 
