@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from dataproc_assets.runners import worker_count
+from dataproc_assets.runners import worker_count, worker_price
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import partitions, stage_inputs
@@ -54,7 +54,7 @@ def due_pass(lake: Lake, source: str) -> Estimate:
         [rows for _, rows in iter_units(lake.store, layout.todo_path(source))],
         lake.seconds_per_image(),
         worker_count(profile.runner),
-        profile.runner.price_per_hour,
+        worker_price(profile.runner),
     )
 
 

@@ -9,8 +9,9 @@ from pydantic import Field
 from dataproc_assets.config.base import StrictModel
 from dataproc_assets.config.fingerprint import fingerprint
 from dataproc_assets.config.passes import DECODE_VERSION
-from dataproc_assets.config.runners import DecodeConfig, ReadConfig
+from dataproc_assets.config.runners import DecodeConfig
 from dataproc_assets.config.vaes import VaeConfig
+from dataproc_assets.config.workers import ReadConfig
 
 ENCODE_VERSION = 1  # raise it when a change of the job's code changes latents
 

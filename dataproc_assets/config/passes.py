@@ -9,7 +9,8 @@ from pydantic import Field
 from dataproc_assets.config.base import StrictModel
 from dataproc_assets.config.fingerprint import fingerprint
 from dataproc_assets.config.metrics import MetricConfig
-from dataproc_assets.config.runners import DecodeConfig, ReadConfig
+from dataproc_assets.config.runners import DecodeConfig
+from dataproc_assets.config.workers import ReadConfig
 
 DECODE_VERSION = 1  # raise it when a change of the decoder changes pictures
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.sagemaker import SageMakerRunnerConfig
+from dataproc_assets.config.workers import WorkerConfig
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 
@@ -23,33 +25,6 @@ class DecodeConfig(StrictModel):
     max_seconds: float = Field(gt=0)
     background: list[Byte] = Field(min_length=3, max_length=3)
     jpeg_side: int = Field(gt=0)
-
-
-class ReadConfig(StrictModel):
-    """How often a read is tried, and when an outage of the storage ends the job.
-
-    `backoff_seconds` is waited before the second try and doubles before each further one. An
-    image that still cannot be read stays in `todo`; after `stop_after` of them in a row the job
-    fails instead of writing them all off.
-    """
-
-    tries: int = Field(ge=1)
-    backoff_seconds: float = Field(ge=0)
-    stop_after: int = Field(ge=1)
-
-
-class WorkerConfig(StrictModel):
-    """What every runner says of a worker process.
-
-    `threads` are its compute threads, `readers` its threads that read and decode.
-    `price_per_hour` is that of one worker, in any currency: plans count with it.
-    """
-
-    threads: int = Field(ge=1)
-    readers: int = Field(ge=1)
-    device: Literal["auto", "cpu", "cuda"]
-    read: ReadConfig
-    price_per_hour: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class LocalRunnerConfig(WorkerConfig):
@@ -81,4 +56,6 @@ class DaskRunnerConfig(WorkerConfig):
     connect_seconds: float = Field(default=30.0, gt=0)
 
 
-RunnerConfig = Annotated[LocalRunnerConfig | DaskRunnerConfig, Field(discriminator="kind")]
+RunnerConfig = Annotated[
+    LocalRunnerConfig | DaskRunnerConfig | SageMakerRunnerConfig, Field(discriminator="kind")
+]

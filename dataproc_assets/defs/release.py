@@ -6,6 +6,7 @@ import polars as pl
 from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.config.releases import LatentsConfig
 from dataproc_assets.defs.checks import release as checks
+from dataproc_assets.defs.pipes import messages
 from dataproc_assets.defs.run_pass import job_metadata, progress_log
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.defs.tables import flags
@@ -85,7 +86,8 @@ def _encode(
         "sample_share": config.sample_share,
     }
     job = Job("dataproc_assets.jobs.encode_latents", job_config, units, f"latents-{name}")
-    return job_metadata(make_runner(profile.runner).run(job, progress_log(context, name)))
+    runner = make_runner(profile.runner, lake.store.url, messages(context))
+    return job_metadata(runner.run(job, progress_log(context, name)))
 
 
 def _forbidden(lake: Lake, images: pl.DataFrame) -> set[str]:

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.defs.pipes import messages
 from dataproc_assets.models.check import require
 from dataproc_assets.runners import Job, JobResult, Progress, make_runner
 from dataproc_assets.runners.base import OnProgress
@@ -44,7 +45,8 @@ def run_pass(
         "decode": profile.decode.model_dump(mode="json"),
     }
     job = Job("dataproc_assets.jobs.metric_pass", config, asked, f"metrics-{source}")
-    return job_metadata(make_runner(profile.runner).run(job, progress_log(context, source)))
+    runner = make_runner(profile.runner, lake.store.url, messages(context))
+    return job_metadata(runner.run(job, progress_log(context, source)))
 
 
 def job_metadata(result: JobResult) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 
 from obstore.exceptions import BaseError
 
-from dataproc_assets.config.runners import ReadConfig
+from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.jobs.decode import DecodeError
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.objects import TooLargeError

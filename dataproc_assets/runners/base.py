@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+LOG_TAIL_LINES = 20
+
 
 @dataclass(frozen=True)
 class Job:

@@ -33,7 +33,7 @@ class LocalRunner:
                 Worker(root, rank, len(places), job, self.config, device)
                 for rank, device in enumerate(places)
             ]
-            progress = _supervise(workers, job, on_progress)
+            progress = supervise(workers, job, on_progress)
         return JobResult(progress, len(workers), time.monotonic() - start)
 
 
@@ -52,7 +52,7 @@ def worker_devices(config: LocalRunnerConfig) -> list[str]:
     return [f"cuda:{gpu}" for gpu in gpus] or ["cpu"] * config.processes
 
 
-def _supervise(workers: list[Worker], job: Job, on_progress: OnProgress | None) -> Progress:
+def supervise(workers: list[Worker], job: Job, on_progress: OnProgress | None) -> Progress:
     """Start the workers, wait for all, and stop the others when one fails."""
     changed = threading.Event()
     try:

@@ -9,10 +9,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from dataproc_assets.config.runners import WorkerConfig
-from dataproc_assets.runners.base import Job, Progress
+from dataproc_assets.config.workers import WorkerConfig
+from dataproc_assets.runners.base import LOG_TAIL_LINES, Job, Progress
 
-LOG_TAIL_LINES = 20
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",

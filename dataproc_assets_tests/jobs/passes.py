@@ -10,7 +10,8 @@ import polars as pl
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import CONF
-from dataproc_assets.config.runners import LocalRunnerConfig, ReadConfig
+from dataproc_assets.config.runners import LocalRunnerConfig
+from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.config.yaml import read_yaml
 from dataproc_assets.jobs.metric_pass import main
 from dataproc_assets.runners import Job

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dataproc_assets.config.runners import ReadConfig
+from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.jobs.decode import DecodeError
 from dataproc_assets.jobs.read import OutageWatch, ReadError, StorageOutageError, read_image
 

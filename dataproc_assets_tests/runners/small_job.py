@@ -35,6 +35,7 @@ def main() -> None:
         threading.Event().wait()
     while act == "wait" and not (out / "go").exists():
         time.sleep(0.05)
+    sys.stdout.write("at work\n")
     progress = ProgressFile(host.outputs, host.rank, len(mine), every_seconds=0)
     for name in mine:
         content = (host.inputs / "todo" / name).read_bytes().decode()

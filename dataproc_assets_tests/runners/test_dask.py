@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from distributed import Client, LocalCluster
 
-from dataproc_assets.config.runners import DaskRunnerConfig, ReadConfig
+from dataproc_assets.config.runners import DaskRunnerConfig
+from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.runners import JobFailed, Progress, make_runner
 from dataproc_assets_tests.runners.test_local import UNITS, is_alive, job
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dataproc_assets.config.runners import LocalRunnerConfig, ReadConfig
+from dataproc_assets.config.runners import LocalRunnerConfig
+from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.runners import Job, JobFailed, Progress, make_runner
 from dataproc_assets.runners.local import worker_devices
 
