@@ -89,3 +89,13 @@ class ProfileConfig(StrictModel):
     runner: RunnerConfig
     budget: BudgetConfig
     sensors: SensorsConfig
+
+    @model_validator(mode="after")
+    def _is_on_s3_where_its_jobs_are(self) -> Self:
+        for name, root in (("storage", self.storage.root), ("crawl", self.crawl.root)):
+            if self.runner.kind == "sagemaker" and not root.startswith("s3://"):
+                raise ValueError(
+                    f"runner.kind is sagemaker, whose machines see no folder of this one: "
+                    f"{name}.root must be on s3://"
+                )
+        return self

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from dataproc_assets.storage.s3_client import s3_client
+
 if TYPE_CHECKING:
     from dataproc_assets.runners.sagemaker import Messages
 
@@ -24,7 +26,6 @@ def _session(context: dg.AssetExecutionContext, url: str) -> Iterator[Mapping[st
     The folder is the job's, not the session's own: whoever joins a running job reads from the
     first message on.
     """
-    import boto3
     from dagster_aws.pipes import PipesS3ContextInjector, PipesS3MessageReader
     from dagster_pipes import PipesParams
 
@@ -36,7 +37,7 @@ def _session(context: dg.AssetExecutionContext, url: str) -> Iterator[Mapping[st
 
     place = urlsplit(url)
     bucket, prefix = place.netloc, place.path.strip("/")
-    client = boto3.client("s3")
+    client = s3_client()
     with dg.open_pipes_session(
         context,
         PipesS3ContextInjector(bucket=bucket, client=client, key_prefix=f"{prefix}/"),

@@ -31,10 +31,14 @@ def worker_price(config: RunnerConfig) -> float:
     return config.price_per_hour / (config.processes if config.kind == "sagemaker" else 1)
 
 
-def make_runner(config: RunnerConfig, storage: str, messages: Messages = no_messages) -> Runner:
-    """The runner that the profile names, for jobs that work on a storage root.
+def make_runner(
+    config: RunnerConfig, storage: str = "", messages: Messages = no_messages
+) -> Runner:
+    """The runner that the profile names.
 
-    `messages` takes what a job on another machine says.
+    Args:
+        storage: the root that the jobs work on; a runner on other machines has a folder there.
+        messages: takes what a job on another machine says.
     """
     if config.kind == "sagemaker":
         return SageMakerRunner(config, storage, messages)

@@ -21,6 +21,7 @@ from dataproc_assets.runners.local import supervise, worker_devices
 from dataproc_assets.runners.order import PROGRESS, Order
 from dataproc_assets.runners.worker import Worker
 from dataproc_assets.storage.objects import open_store
+from dataproc_assets.storage.s3_client import s3_client
 
 REPORT_SECONDS = 5.0
 
@@ -104,10 +105,9 @@ def _log(rank: int) -> Iterator[Callable[[str], None]]:
     if rank or "DAGSTER_PIPES_CONTEXT" not in os.environ:
         yield say
         return
-    import boto3
     from dagster_pipes import PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
 
-    client = boto3.client("s3")
+    client = s3_client()
     writer = PipesS3MessageWriter(client, interval=REPORT_SECONDS)
     loader = PipesS3ContextLoader(client)
     with open_dagster_pipes(context_loader=loader, message_writer=writer) as pipes:

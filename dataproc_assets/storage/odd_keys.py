@@ -1,12 +1,12 @@
 """Listing a prefix of S3 in which keys are no paths: `a//b`, `a/../b`, control characters."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 
 from dataproc_assets.storage.listed import LISTING_SCHEMA
+from dataproc_assets.storage.s3_client import s3_client
 from dataproc_assets.storage.s3_errors import explain
 
 
@@ -24,20 +24,11 @@ def odd_pages(url: str, prefix: str) -> Iterator[pl.DataFrame]:
     above = f"{root}/" if root else ""
     below = f"{above}{prefix}/" if prefix else above
     try:
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below)
+        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below)
         for page in pages:
             yield _rows(page.get("Contents", []), above)
     except (BotoCoreError, ClientError, OSError) as error:
         raise ConnectionError(f"{url}/{prefix}: cannot be listed: {explain(error)}") from error
-
-
-def _client() -> Any:
-    import boto3
-    from botocore.config import Config
-
-    hosted = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") == "true"
-    style = "virtual" if hosted else "path"
-    return boto3.client("s3", config=Config(s3={"addressing_style": style}))
 
 
 def _rows(objects: list[dict[str, Any]], above: str) -> pl.DataFrame:

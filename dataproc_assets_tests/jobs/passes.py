@@ -56,7 +56,7 @@ def configured(metric_or_name: MetricConfig | str) -> MetricConfig:
 
 
 def pass_job(
-    store: Path, units: dict[str, list[Row]], metrics: tuple[MetricConfig | str, ...]
+    store: Path | str, units: dict[str, list[Row]], metrics: tuple[MetricConfig | str, ...]
 ) -> Job:
     """The metric pass over units of the source `pixiv`."""
     return Job(
@@ -129,7 +129,7 @@ def part_of(name: MetricConfig | str, unit: str) -> str:
     return part_path(config.name, part_fingerprint(config, WHITE), "pixiv", unit)
 
 
-def parts(store: Path) -> dict[str, bytes]:
+def parts(store: Path | str) -> dict[str, bytes]:
     """Every part's bytes by path."""
     objects: ObjectStore = open_store(str(store))
     paths = objects.list("units/metrics")["path"]
