@@ -11,7 +11,7 @@ from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import partitions, stage_inputs
 from dataproc_assets.storage.units import iter_units
-from dataproc_assets.transforms.estimate import Estimate, estimate_pass
+from dataproc_assets.transforms.estimate import HOUR, Estimate, duration, estimate_pass, over_budget
 
 NEVER, CONFIGURED = "never made", "its configuration or the code changed"
 INTAKE = ("inventory", "records", "todo")
@@ -49,12 +49,13 @@ def due_stages(lake: Lake, source: str | None = None) -> Iterator[Due]:
 
 def due_pass(lake: Lake, source: str) -> Estimate:
     """The estimate for the pending units of a source, as the last intake left them."""
-    profile = lake.project.profile
+    runner, rate = lake.project.profile.runner, lake.rate(source)
     return estimate_pass(
         [rows for _, rows in iter_units(lake.store, layout.todo_path(source))],
-        lake.seconds_per_image(),
-        worker_count(profile.runner),
-        worker_price(profile.runner),
+        rate.seconds,
+        worker_count(runner),
+        worker_price(runner),
+        rate.images,
     )
 
 
@@ -84,19 +85,23 @@ def print_plan(lake: Lake, source: str | None = None) -> None:
 
 
 def _pass_table(lake: Lake, passes: dict[str, Estimate]) -> Table:
-    limit = lake.project.profile.budget.pass_seconds
+    budget = lake.project.profile.budget
     table = Table(title="metric passes that are due", title_justify="left")
     table.add_column("source")
-    for name in ("images", "hours", "cost"):
+    for name in ("images", "time", "cost"):
         table.add_column(name, justify="right")
+    table.add_column("rate")
     table.add_column("images that lack a metric")
     table.add_column("budget")
     for source, found in passes.items():
         if not found.images:
             continue
         lacks = ", ".join(f"{metric} {count}" for metric, count in found.metrics.items())
-        over = f"over {limit:g} s: start it by hand" if found.worker_seconds > limit else "within"
-        cells = (str(found.images), f"{found.hours:.2f}", f"{found.cost:.2f}")
+        by_hand = found.worker_seconds > budget.pass_seconds
+        within = f"over {budget.pass_seconds:g} s, by hand" if by_hand else "within"
+        over = over_budget(found, budget.pass_hours, budget.pass_cost) or within
+        rate = "measured" if found.measured else "YAML"
+        cells = (str(found.images), duration(found.hours * HOUR), f"{found.cost:.2f}", rate)
         table.add_row(source, *cells, lacks, over)
     return table
 

@@ -68,9 +68,17 @@ class SensorsConfig(StrictModel):
 
 
 class BudgetConfig(StrictModel):
-    """The largest metric pass that starts by itself, in seconds of one worker."""
+    """What jobs may take, by their estimate.
+
+    Attributes:
+        pass_seconds: the largest metric pass that starts by itself, in seconds of one worker.
+        pass_hours: a pass that takes longer is not started at all, in hours on the clock.
+        pass_cost: one that costs more is not started at all, in the currency of the prices.
+    """
 
     pass_seconds: Annotated[float, Field(gt=0)]
+    pass_hours: Annotated[float, Field(gt=0)] | None = None
+    pass_cost: Annotated[float, Field(gt=0)] | None = None
 
 
 class ProfileConfig(StrictModel):

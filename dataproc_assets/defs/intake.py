@@ -87,7 +87,7 @@ def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Mater
     inputs, storage = lake.inputs("todo", source), lake.project.profile.storage
     table = lake.writer("todo", source)
     drops: list[pl.DataFrame] = []
-    allowed, images, seconds = 0, 0, 0.0
+    allowed, images, seconds, rate = 0, 0, 0.0, lake.rate(source)
     with TemporaryDirectory(prefix="todo-") as folder:
         parts = open_todo(lake, source, Path(folder))
         order = KeyOrder(Path(folder) / "pending", parts.count, parts.spill_mb)
@@ -97,7 +97,7 @@ def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Mater
             drops.append(count_reasons(eligible.lazy(), "intake_drop"))
             allowed += eligible["intake_drop"].null_count()
             images += left.height
-            seconds += pass_seconds(left, lake.seconds_per_image())
+            seconds += pass_seconds(left, rate.seconds)
         units = cut_units(order.take(), storage.unit_images)
         count = replace_units(lake.store, layout.todo_path(source), units)
     info = table.finish(inputs, lake.code_version("todo", source))

@@ -9,12 +9,24 @@ import polars as pl
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.defs.pipes import messages
 from dataproc_assets.models.check import require
-from dataproc_assets.runners import Job, JobResult, Progress, make_runner
+from dataproc_assets.runners import (
+    Job,
+    JobResult,
+    Progress,
+    make_runner,
+    worker_count,
+    worker_price,
+)
 from dataproc_assets.runners.base import OnProgress
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
+from dataproc_assets.transforms.estimate import duration, estimate_pass, over_budget
 
 LOG_SECONDS = 5.0
+
+
+class OverBudget(RuntimeError):  # noqa: N818
+    """A pass that was not started, as its estimate is over the profile's budget."""
 
 
 def run_pass(
@@ -30,6 +42,7 @@ def run_pass(
 
     Raises:
         WeightsError: a file of a model is missing or another one; no worker was started.
+        OverBudget: the estimate is over the profile's limits; no worker was started.
     """
     asked = _only(units, list(metrics))
     if not asked:
@@ -44,9 +57,32 @@ def run_pass(
         "metrics": [metric.model_dump(mode="json") for metric in metrics.values()],
         "decode": profile.decode.model_dump(mode="json"),
     }
+    _say_estimate(context, lake, source, asked)
     job = Job("dataproc_assets.jobs.metric_pass", config, asked, f"metrics-{source}")
     runner = make_runner(profile.runner, lake.store.url, messages(context))
     return job_metadata(runner.run(job, progress_log(context, source)))
+
+
+def _say_estimate(
+    context: dg.AssetExecutionContext, lake: Lake, source: str, units: dict[str, bytes]
+) -> None:
+    """Log what the pass will take; raise OverBudget where that is more than it may."""
+    runner, budget, rate = (
+        lake.project.profile.runner,
+        lake.project.profile.budget,
+        lake.rate(source),
+    )
+    rows = [from_parquet(data) for data in units.values()]
+    costs = {name: metric.seconds_per_image for name, metric in lake.project.metrics.items()}
+    estimate = estimate_pass(
+        rows, costs | rate.seconds, worker_count(runner), worker_price(runner), rate.images
+    )
+    context.log.info(f"{source}: {estimate}")
+    if over := over_budget(estimate, budget.pass_hours, budget.pass_cost):
+        raise OverBudget(
+            f"{source}: {estimate}: {over}; nothing was started. Raise budget in the "
+            "profile, or ask for fewer metrics"
+        )
 
 
 def job_metadata(result: JobResult) -> dict[str, Any]:
@@ -72,7 +108,7 @@ def progress_log(context: dg.AssetExecutionContext, what: str) -> OnProgress:
             return
         last, logged = now, progress.done
         rate = progress.images_per_second
-        left = f", {(progress.total - progress.done) / rate:.0f} s left" if rate else ""
+        left = f", {duration((progress.total - progress.done) / rate)} left" if rate else ""
         errors = f", errors {progress.errors}" if progress.errors else ""
         context.log.info(
             f"{what}: {progress.done} of {progress.total} images, {rate:.1f}/s{left}{errors}"

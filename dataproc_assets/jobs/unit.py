@@ -31,6 +31,7 @@ class UnitRun:
         self._parts: dict[str, PartRows] = {}
         self._waiting: dict[Pass, list[Prepared]] = defaultdict(list)
         self._seconds = dict.fromkeys(("read", "decode", "model"), 0.0)
+        self._start = time.monotonic()
 
     def add(self, image: Prepared) -> None:
         """Take an image in; a full batch of its models is run."""
@@ -51,6 +52,8 @@ class UnitRun:
         """
         for models in self._waiting:
             self._run(models)
+        asked = {metric: len(rows.rows) for metric, rows in sorted(self._parts.items())}
+        wall = time.monotonic() - self._start
         for metric, rows in self._parts.items():
             frame = rows.frame()
             self.errors["not_finite"] += frame.filter(pl.col("error") == NOT_FINITE).height
@@ -59,7 +62,9 @@ class UnitRun:
                 "unit": self.unit,
                 "source": config.source,
                 "device": config.device,
-                "seconds": self._seconds,
+                "seconds": self._seconds,  # of all threads; readers work side by side
+                "wall_seconds": wall,
+                "asked": asked,
             }
             write_part(store, unit_part(config, metric, self.unit), frame, about)
         return len(self._parts)

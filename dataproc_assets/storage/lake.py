@@ -15,6 +15,7 @@ from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_dige
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
+from dataproc_assets.storage.rate import UNITS, Rate, measured_rate
 from dataproc_assets.storage.stages import (
     Partition,
     Stage,
@@ -208,9 +209,16 @@ class Lake:
             and info.inputs == self.inputs(stage, partition)
         )
 
-    def seconds_per_image(self) -> dict[str, float]:
-        """The YAML's estimate for each metric of the pass, in seconds of one worker."""
-        return {name: m.seconds_per_image for name, m in self.project.pass_metrics.items()}
+    def rate(self, source: str) -> Rate:
+        """How fast the pass goes: as last measured on the source, or else on any other."""
+        metrics = self.project.pass_metrics
+        estimates = {name: metric.seconds_per_image for name, metric in metrics.items()}
+        for each in [source, *(other for other in self.project.sources if other != source)]:
+            marks = [p for name in metrics for p in self.parts.newest_marks(name, each, UNITS)]
+            rate = measured_rate(self.store, marks, estimates)
+            if rate.images:
+                return rate
+        return Rate(estimates, 0)
 
     def _keys(self, by: Partition) -> list[str]:
         return [key for key in partitions(self.project, by) if key]

@@ -54,6 +54,11 @@ class Parts:
             return EMPTY_PART.to_frame().lazy()
         return pl.concat(frames)
 
+    def newest_marks(self, metric: str, source: str, count: int) -> list[str]:
+        """The done marks of the parts that were finished last, the newest first."""
+        newest = self._finished(metric, source).sort("modified", "path", descending=True)
+        return [layout.done_path(path) for path in newest["path"].head(count)]
+
     def done(self, metric: str, source: str) -> pl.LazyFrame:
         """`image_key` and `version` of what a metric has scored, or found that it cannot."""
         return done_rows(self._store, self.paths(metric, source)).unique()

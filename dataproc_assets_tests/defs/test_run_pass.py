@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dataproc_assets.config.metrics import OpenClip
-from dataproc_assets.defs.run_pass import job_metadata, progress_log, run_pass
+from dataproc_assets.defs.run_pass import OverBudget, job_metadata, progress_log, run_pass
 from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.runners import JobResult, Progress
 from dataproc_assets.storage.parquet import to_parquet
@@ -52,6 +52,26 @@ def test_weights_that_are_other_ones_fail_the_pass_before_a_worker_starts(world:
     assert ": encoder.weights: /" in first and f"has sha256 {digest}, expected 00" in first
     assert second.startswith("conf/metrics/caption.yaml:")
     assert second.endswith("fetch it with: dataproc weights fetch caption")
+
+
+@pytest.mark.parametrize(
+    ("limit", "over"),
+    [
+        ({"pass_cost": 0.01}, "a cost of about 0.20 is over the budget's 0.01"),
+        ({"pass_hours": 1e-9}, "is over the budget's 1e-09 h"),
+    ],
+)
+def test_a_pass_over_the_budget_is_not_started_and_says_the_figure(world: World, limit, over):
+    each = world.lake.rate("pixiv").seconds["clip"]
+    price = {"price_per_hour": 0.1 * 3600 / each}
+    world.change("profiles/local.yaml", lambda profile: profile["runner"].update(price))
+    world.change("profiles/local.yaml", lambda profile: profile["budget"].update(limit))
+    metrics = {"clip": world.lake.project.metrics["clip"]}
+    units = {"a.todo.parquet": _unit([["clip"], ["clip"]])}
+    with dg.build_asset_context() as context, pytest.raises(OverBudget, match="pixiv: 2 images"):
+        run_pass(context, world.lake, "pixiv", metrics, units)
+    with dg.build_asset_context() as context, pytest.raises(OverBudget, match=over):
+        run_pass(context, world.lake, "pixiv", metrics, units)
 
 
 def test_a_jobs_result_as_metadata():

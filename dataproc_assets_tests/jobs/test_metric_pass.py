@@ -79,6 +79,7 @@ def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
     assert about["device"] == "cpu"
     assert about["digest"] == frame_digest(part)
     assert set(about["seconds"]) == {"read", "decode", "model", "write"}
+    assert about["asked"] == {"pixels": 4} and about["wall_seconds"] > 0
 
 
 def test_parts_do_not_depend_on_workers_readers_or_row_order(tmp_path: Path) -> None:
