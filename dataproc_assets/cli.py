@@ -47,19 +47,22 @@ def run(source: str | None, until: str | None) -> None:
     import dagster as dg
 
     from dataproc_assets.definitions import build
+    from dataproc_assets.live import live
     from dataproc_assets.run import RunFailed, flow, run_stale, terminal
     from dataproc_assets.turn import TurnTaken, end_dead_runs, turn
 
     _one_of("--source", source, sorted(lake.project.sources))
     _one_of("--until", until, flow(lake))
-    definitions = build(lake.project, terminal(click.echo))
     try:
-        with turn(home), dg.DagsterInstance.from_config(str(home)) as instance:
+        with (
+            turn(home),
+            dg.DagsterInstance.from_config(str(home)) as instance,
+            live(click.echo) as say,
+        ):
             if dead := end_dead_runs(instance):
-                click.echo(f"{dead} earlier run was killed: going on from there")
-            steps = run_stale(
-                definitions, lake, instance, source=source, until=until, say=click.echo
-            )
+                say(f"{dead} earlier run was killed: going on from there")
+            definitions = build(lake.project, terminal(say))
+            steps = run_stale(definitions, lake, instance, source=source, until=until, say=say)
     except (RunFailed, TurnTaken) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"done in {steps} runs" if steps else "nothing to do: everything is up to date")
@@ -70,8 +73,9 @@ def run(source: str | None, until: str | None) -> None:
 def plan(source: str | None) -> None:
     """Show what `run` would do now and why, how long it would take, and what it would cost.
 
-    Nothing is made. Hours and cost are those of the metric passes, by `seconds_per_image` of the
-    metrics' YAML and `price_per_hour` of the profile's runner.
+    Nothing is made. Time and cost are those of the metric passes, by the rate of the units that
+    were finished last (before there are any, by the YAML's `seconds_per_image`) and by
+    `price_per_hour` of the profile's runner.
     """
     lake = _lake()
     from dataproc_assets.plan import print_plan

@@ -17,12 +17,13 @@ from dataproc_assets.runners import (
     worker_count,
     worker_price,
 )
-from dataproc_assets.runners.base import OnProgress
+from dataproc_assets.runners.base import OnProgress, watching
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets.transforms.estimate import duration, estimate_pass, over_budget
 
 LOG_SECONDS = 5.0
+WATCHED_LOG_SECONDS = 60.0  # where somebody sees it all the time
 
 
 class OverBudget(RuntimeError):  # noqa: N818
@@ -97,13 +98,17 @@ def job_metadata(result: JobResult) -> dict[str, Any]:
 
 
 def progress_log(context: dg.AssetExecutionContext, what: str) -> OnProgress:
-    """A callback that logs a job's progress, at most every LOG_SECONDS."""
+    """A callback that logs a job's progress now and then, and shows it to who watches."""
     last, logged = 0.0, -1
+    show = watching.get()
+    every = LOG_SECONDS if show is None else WATCHED_LOG_SECONDS
 
     def log(progress: Progress) -> None:
         nonlocal last, logged
         now = time.monotonic()
-        early = now - last < LOG_SECONDS and progress.done < progress.total
+        if show is not None:
+            show(what, progress)
+        early = now - last < every and progress.done < progress.total
         if early or progress.done == logged:
             return
         last, logged = now, progress.done

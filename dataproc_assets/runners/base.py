@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -77,6 +78,9 @@ class JobFailed(RuntimeError):  # noqa: N818
 
 
 OnProgress = Callable[[Progress], None]
+
+# who shows the progress of this process's jobs as they go on, by what a job is of
+watching: ContextVar[Callable[[str, Progress], None] | None] = ContextVar("watching", default=None)
 
 
 class Runner(Protocol):

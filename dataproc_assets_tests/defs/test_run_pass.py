@@ -9,6 +9,7 @@ from dataproc_assets.config.metrics import OpenClip
 from dataproc_assets.defs.run_pass import OverBudget, job_metadata, progress_log, run_pass
 from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.runners import JobResult, Progress
+from dataproc_assets.runners.base import watching
 from dataproc_assets.storage.parquet import to_parquet
 from dataproc_assets_tests.defs.world import World
 
@@ -97,6 +98,23 @@ def test_progress_is_told_at_first_and_at_the_end_and_not_at_each_call():
     assert len(lines) == 2
     assert lines[0].endswith("pixiv: 1 of 10 images, 2.0/s, 4 s left")
     assert lines[1].endswith("pixiv: 10 of 10 images, 2.0/s, 0 s left, errors {'truncated': 1}")
+
+
+def test_who_watches_sees_every_report_and_the_log_is_quieter():
+    seen = []
+    token = watching.set(lambda what, progress: seen.append((what, progress.done)))
+    try:
+        with dg.build_asset_context() as context:
+            heard = Heard()
+            context.log.addHandler(heard)
+            log = progress_log(context, "pixiv")
+            for done in range(5):
+                log(Progress(done=done, total=4, images_per_second=1.0))
+    finally:
+        watching.reset(token)
+    assert seen == [("pixiv", done) for done in range(5)]
+    assert "pixiv: 4 of 4 images" in heard.lines[-1]
+    assert len(heard.lines) <= 2
 
 
 def _unit(metrics: list[list[str]]) -> bytes:
