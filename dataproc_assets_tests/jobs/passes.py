@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets_tests.jobs.pictures import WHITE, encode, gradient
 
+METRIC_PASS = "dataproc_assets.jobs.metric_pass"
 TODO = pl.Schema(
     {
         "image_key": pl.String,
@@ -60,7 +62,7 @@ def pass_job(
 ) -> Job:
     """The metric pass over units of the source `pixiv`."""
     return Job(
-        module="dataproc_assets.jobs.metric_pass",
+        module=METRIC_PASS,
         config={
             "storage": str(store),
             "source": "pixiv",
@@ -134,3 +136,17 @@ def parts(store: Path | str) -> dict[str, bytes]:
     objects: ObjectStore = open_store(str(store))
     paths = objects.list("units/metrics")["path"]
     return {path: objects.get(path) for path in paths if path.endswith(".parquet")}
+
+
+def workers(parent: int, module: str) -> list[int]:
+    """The worker processes of a job's module that a process has started and that still run.
+
+    Its other children are not the test's: the session's S3 server may be among them.
+    """
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            mine = int(stat.read_text().rpartition(")")[2].split()[1]) == parent
+            if mine and module.encode() in stat.with_name("cmdline").read_bytes().split(b"\0"):
+                found.append(int(stat.parent.name))
+    return found

@@ -3,7 +3,6 @@ import json
 import os
 import re
 import signal
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from dataproc_assets_tests.jobs.passes import (
     read_part,
     run_here,
     runner_config,
+    workers,
     write_pictures,
     write_tar,
 )
@@ -37,20 +37,6 @@ PIXELS = ["pixels"]
 
 def statistics(store: Path, name: str, unit: str) -> dict:
     return json.loads(open_store(str(store)).get(done_path(part_of(name, unit))))
-
-
-def workers(parent: int, module: str) -> list[int]:
-    """The worker processes of a job's module that a process has started and that still run.
-
-    Its other children are not the test's: the session's S3 server may be among them.
-    """
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            mine = int(stat.read_text().rpartition(")")[2].split()[1]) == parent
-            if mine and module.encode() in stat.with_name("cmdline").read_bytes().split(b"\0"):
-                found.append(int(stat.parent.name))
-    return found
 
 
 def test_every_image_has_a_row_whatever_it_is(tmp_path: Path) -> None:
