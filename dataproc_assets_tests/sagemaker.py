@@ -59,6 +59,8 @@ class Job:
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
+        if self.answer["ProcessingJobStatus"] != "InProgress":
+            return
         self._stopped = True
         self.answer["ProcessingJobStatus"] = "Stopping"
         self._signal(signal.SIGTERM)
@@ -124,8 +126,6 @@ class Job:
         role = {
             "AWS_ACCESS_KEY_ID": "role",
             "AWS_SECRET_ACCESS_KEY": "role",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
         }
         image = {

@@ -87,7 +87,11 @@ def _encode(
     }
     job = Job("dataproc_assets.jobs.encode_latents", job_config, units, f"latents-{name}")
     runner = make_runner(profile.runner, lake.store.url, messages(context))
-    return job_metadata(runner.run(job, progress_log(context, name)))
+    result = runner.run(job, progress_log(context, name))
+    if result.joined:
+        context.log.info(f"{name}: {result.joined} already ran and has ended; now what it left")
+        return _encode(context, lake, name, config)
+    return job_metadata(result)
 
 
 def _forbidden(lake: Lake, images: pl.DataFrame) -> set[str]:

@@ -20,6 +20,7 @@ from dataproc_assets.runners import (
 from dataproc_assets.runners.base import OnProgress, watching
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
+from dataproc_assets.storage.units import make_units
 from dataproc_assets.transforms.estimate import duration, estimate_pass, over_budget
 
 LOG_SECONDS = 5.0
@@ -61,7 +62,24 @@ def run_pass(
     _say_estimate(context, lake, source, asked)
     job = Job("dataproc_assets.jobs.metric_pass", config, asked, f"metrics-{source}")
     runner = make_runner(profile.runner, lake.store.url, messages(context))
-    return job_metadata(runner.run(job, progress_log(context, source)))
+    result = runner.run(job, progress_log(context, source))
+    if result.joined:
+        context.log.info(f"{source}: {result.joined} already ran and has ended; now what it left")
+        return run_pass(context, lake, source, metrics, left_of(lake, source, asked))
+    return job_metadata(result)
+
+
+def left_of(lake: Lake, source: str, units: dict[str, bytes]) -> dict[str, bytes]:
+    """The units without what has been scored since they were made, cut anew."""
+    rows = pl.concat([from_parquet(data) for data in units.values()])
+    each = rows.explode("metrics", empty_as_null=False)
+    keys = ["image_key", "version"]
+    for metric in sorted(set(each["metrics"])):
+        done = lake.parts.done(metric, source).with_columns(metrics=pl.lit(metric)).collect()
+        each = each.join(done, on=[*keys, "metrics"], how="anti")
+    lacking = each.group_by(keys).agg(pl.col("metrics").sort())
+    left = rows.drop("metrics").join(lacking, on=keys).select(rows.columns)
+    return make_units(left.sort("image_key"), lake.project.profile.storage.unit_images)
 
 
 def _say_estimate(

@@ -54,11 +54,16 @@ def total(parts: Iterable[Progress]) -> Progress:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a finished job did."""
+    """What a finished job did.
+
+    `joined` names the job, where another one for the same purpose already ran: it was waited for
+    in place of the own one, and what the own one was to do beyond it is still to do.
+    """
 
     progress: Progress
     workers: int
     seconds: float
+    joined: str = ""
 
 
 class JobFailed(RuntimeError):  # noqa: N818

@@ -32,6 +32,9 @@ class Processing:
             "session": self._session,
             "region": self._session.region_name,
         }
+        # not every container is told where it is, and a bucket is looked for there
+        names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+        self._region = dict.fromkeys(names, str(self._session.region_name))
 
     def latest(self, stem: str) -> "tuple[int, ProcessingJob | None]":
         """The highest number that a job `{stem}-{number}` has, and that job if it is unfinished."""
@@ -73,7 +76,7 @@ class Processing:
                 job = ProcessingJob.create(
                     processing_job_name=name,
                     **self._account,
-                    **self._request(folder, environment),
+                    **self._request(folder, {**environment, **self._region}),
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ResourceInUse":

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dataproc_assets.config.metrics import OpenClip
-from dataproc_assets.defs.run_pass import OverBudget, job_metadata, progress_log, run_pass
+from dataproc_assets.defs.run_pass import OverBudget, job_metadata, left_of, progress_log, run_pass
 from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.runners import JobResult, Progress
 from dataproc_assets.runners.base import watching
@@ -73,6 +73,23 @@ def test_a_pass_over_the_budget_is_not_started_and_says_the_figure(world: World,
         run_pass(context, world.lake, "pixiv", metrics, units)
     with dg.build_asset_context() as context, pytest.raises(OverBudget, match=over):
         run_pass(context, world.lake, "pixiv", metrics, units)
+
+
+def test_what_a_joined_job_left_are_the_rows_without_a_finished_part(world: World):
+    lake = world.lake
+    clip, *_ = lake.parts.paths("clip", "pixiv")
+    lost = pl.read_parquet(lake.store.get(clip)).select("image_key", "version")
+    columns = ["image_key", "version", "uri", "offset", "length"]
+    images, scored = lake.read("inventory", "pixiv"), lake.parts.done("clip", "pixiv")
+    rows = images.select(columns).join(scored, on=["image_key", "version"], how="semi").collect()
+    units = {"a": to_parquet(rows.with_columns(metrics=pl.lit(["clip", "pixels"])))}
+    assert left_of(lake, "pixiv", units) == {}
+    lake.store.delete(clip)
+    (unit,) = left_of(lake, "pixiv", units).values()
+    found = pl.read_parquet(unit)
+    assert found.select("image_key", "version").rows() == lost.sort("image_key").rows()
+    assert found["metrics"].to_list() == [["clip"]] * lost.height
+    assert found.columns == [*columns, "metrics"]
 
 
 def test_a_jobs_result_as_metadata():

@@ -54,10 +54,12 @@ def storage(service) -> str:
     return f"s3://datasets/store-{next(NUMBERS)}"
 
 
-def job(out: Path, acts: dict[int, str] | None = None, **units: str) -> Job:
+def job(out: Path, acts: dict[int, str] | None = None, but: str = "", **units: str) -> Job:
+    """Units of all NAMES `but` some."""
     out.mkdir(exist_ok=True)
     acted = {str(rank): act for rank, act in (acts or {}).items()}
     contents = {name: units.get(short, "even").encode() for name, short in NAMES.items()}
+    contents = {name: data for name, data in contents.items() if NAMES[name] not in but}
     return Job(
         module="dataproc_assets_tests.runners.small_job",
         config={"out": str(out), "acts": acted},
@@ -155,8 +157,8 @@ def test_an_interrupt_stops_the_job(service: Service, storage: str, tmp_path: Pa
     assert machines.answer["ProcessingJobStatus"] in ("Stopping", "Stopped")
 
 
-def test_a_lost_orchestrator_joins_its_running_job(service: Service, storage: str, tmp_path: Path):
-    out = tmp_path / "out"
+def start_and_lose(storage: str, out: Path) -> None:
+    """Start a job in another process and kill that, once the job waits for the file `go`."""
     script = (
         "import sys; from pathlib import Path\n"
         "from dataproc_assets.runners import make_runner\n"
@@ -169,10 +171,47 @@ def test_a_lost_orchestrator_joins_its_running_job(service: Service, storage: st
     finally:
         lost.kill()
         lost.wait()
-    (out / "go").touch()
-    result = make_runner(config(), storage).run(job(out, {0: "wait"}))
-    assert result.progress.done == len(NAMES)
+
+
+def test_a_lost_orchestrator_joins_its_running_job(service: Service, storage: str, tmp_path: Path):
+    out = tmp_path / "out"
+    start_and_lose(storage, out)
+    runner = make_runner(config(), storage)
+    result = runner.run(job(out, {0: "wait"}), lambda _: (out / "go").touch())
+    assert (result.progress.done, result.joined) == (len(NAMES), "")
     assert len(service.jobs) == 1
+    assert left(storage) == []
+
+
+def test_a_running_job_of_other_units_is_waited_for_and_said(
+    service: Service, storage: str, tmp_path: Path
+):
+    out = tmp_path / "out"
+    start_and_lose(storage, out)
+    own = job(out, {0: "wait"}, but="bcdefg", a="other")
+    runner = make_runner(config(), storage)
+    result = runner.run(own, lambda _: (out / "go").touch())
+    assert [result.joined] == list(service.jobs)
+    assert (out / "a.todo.parquet").read_text().startswith("even")
+    assert runner.run(own).joined == ""
+    assert (out / "a.todo.parquet").read_text().startswith("other")
+    assert left(storage) == []
+
+
+def test_a_job_that_is_being_stopped_is_waited_for_and_another_is_started(
+    service: Service, storage: str, tmp_path: Path
+):
+    out = tmp_path / "out"
+    start_and_lose(storage, out)
+    (machines,) = service.jobs.values()
+
+    def stop(_: Progress) -> None:
+        if len(service.jobs) == 1:
+            machines.stop()
+            (out / "go").touch()
+
+    result = make_runner(config(), storage).run(job(out, {0: "wait"}), stop)
+    assert (result.progress.done, len(service.jobs)) == (len(NAMES), 2)
 
 
 def test_the_services_own_failure_is_tried_again(service: Service, storage: str, tmp_path: Path):
