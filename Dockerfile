@@ -5,6 +5,9 @@
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1
+# what torch.compile builds kernels with (runner.compile)
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv
 COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
 COPY dataproc_assets dataproc_assets

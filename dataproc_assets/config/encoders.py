@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.metric_base import Precision
 from dataproc_assets.config.weights import File, pins
 
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -49,6 +50,7 @@ class Encoder(StrictModel):
     architecture: File | None = None
     weights: File
     input: ImageInput
+    precision: Precision = "float32"
 
     @model_validator(mode="after")
     def _has_one_architecture(self) -> "Encoder":

@@ -19,5 +19,8 @@ def fingerprint(config: MetricConfig | VaeConfig) -> str:
     """
     without = {"name", "on", "batch_size", "seconds_per_image", "scaling"}
     values = config.model_dump(mode="json", exclude=without)
+    for model in (values, values.get("encoder", {})):
+        if model.get("precision") == "float32":  # as what was scored before it could be chosen
+            del model["precision"]
     text = json.dumps(pins(values), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -19,7 +19,9 @@ ENCODE_VERSION = 1  # raise it when a change of the job's code changes latents
 class EncodeConfig(StrictModel):
     """One run of the encoding over unit files.
 
-    `device`, `threads`, `readers` and `read` are the runner's to say, the rest the caller's.
+    `device`, `threads`, `readers`, `compile` and `read` are the runner's to say, the rest the
+    caller's. `compile` is of metrics: an autoencoder, whose pictures have many shapes, runs as
+    it is.
     """
 
     storage: str = Field(min_length=1)
@@ -30,6 +32,7 @@ class EncodeConfig(StrictModel):
     device: Literal["cpu", "cuda"]
     threads: int = Field(ge=1)
     readers: int = Field(ge=1)
+    compile: bool = False
     read: ReadConfig
 
 

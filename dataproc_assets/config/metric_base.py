@@ -8,6 +8,8 @@ from dataproc_assets.config.base import Name, StrictModel
 
 ModelArgs = dict[str, bool | int | float | str | list[int] | list[float]]
 Library = Literal["pytorch", "onnx", "pillow"]
+Precision = Literal["float32", "bfloat16"]
+"""bfloat16 is for GPUs that compute with it: elsewhere it is slower, and float32 is taken."""
 
 # What this package says to timm itself; the others could fetch or unpickle other weights.
 _OWN_ARGS = {
@@ -51,6 +53,7 @@ class TimmMetric(Metric):
     """`model` is a name of timm's, `model_args` what it is built with (`img_size: 448`)."""
 
     model_args: ModelArgs = Field({})
+    precision: Precision = "float32"
 
     @model_validator(mode="after")
     def _builds_only(self) -> "TimmMetric":

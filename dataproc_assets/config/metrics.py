@@ -103,6 +103,8 @@ class Tagger(TimmMetric):
             raise ValueError("backend timm gives logits: write `output: logits`")
         if self.backend == "onnx" and (self.model is not None or self.model_args):
             raise ValueError("backend onnx takes no `model` and no `model_args`: the file is both")
+        if self.backend == "onnx" and self.precision != "float32":
+            raise ValueError("backend onnx takes no `precision`: it is the file's")
         if len(set(self.ratings)) < len(self.ratings):
             raise ValueError("ratings names one twice")
         return self

@@ -18,7 +18,8 @@ DECODE_VERSION = 1  # raise it when a change of the decoder changes pictures
 class PassConfig(StrictModel):
     """One run of the metric pass over the unit files of one source.
 
-    `device`, `threads`, `readers` and `read` are the runner's to say, the rest the caller's.
+    `device`, `threads`, `readers`, `compile` and `read` are the runner's to say, the rest the
+    caller's.
     """
 
     storage: str = Field(min_length=1)
@@ -28,6 +29,7 @@ class PassConfig(StrictModel):
     device: Literal["cpu", "cuda"]
     threads: int = Field(ge=1)
     readers: int = Field(ge=1)
+    compile: bool = False
     read: ReadConfig
 
 

@@ -23,12 +23,15 @@ class ReadConfig(StrictModel):
 class WorkerConfig(StrictModel):
     """What every runner says of a worker process.
 
-    `threads` are its compute threads, `readers` its threads that read and decode.
+    `threads` are its compute threads, `readers` its threads that read and decode. With `compile`
+    the metrics' networks go through torch.compile on a GPU, when a process first uses them: that
+    takes it a minute or more and a C++ compiler. On a CPU it gained nothing and is not done.
     `price_per_hour` is that of one worker, in any currency: plans count with it.
     """
 
     threads: int = Field(ge=1)
     readers: int = Field(ge=1)
     device: Literal["auto", "cpu", "cuda"]
+    compile: bool = False
     read: ReadConfig
     price_per_hour: float = Field(default=0.0, ge=0, allow_inf_nan=False)

@@ -40,8 +40,11 @@ class MetricPass:
     @cached_property
     def models(self) -> dict[str, Model]:
         """The models by metric; loaded when a unit lacks something, so never for nothing."""
-        device, threads = self.config.device, self.config.threads
-        return {metric.name: load_model(metric, device, threads) for metric in self.config.metrics}
+        config = self.config
+        return {
+            metric.name: load_model(metric, config.device, config.threads, compiled=config.compile)
+            for metric in config.metrics
+        }
 
     def run(self) -> None:
         """Write a part for every unit and metric that has none.

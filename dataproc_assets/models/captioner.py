@@ -15,11 +15,12 @@ from dataproc_assets.config.metrics import CocaCaptioner
 from dataproc_assets.models.base import DecodedImage, Reading, in_fixed_batches
 from dataproc_assets.models.images import to_input
 from dataproc_assets.models.state import load_float32
+from dataproc_assets.models.torch_run import autocast
 from dataproc_assets.models.weights import WeightsError, fault, read_verified
 
 
 class CocaWriter:
-    """Writes captions in float32, each token the likeliest after those before it.
+    """Writes captions, each token the likeliest after those before it.
 
     On a CPU one picture at a time, on a GPU in fixed batches that grow token by token: a row is
     then always computed in the same shapes, whoever travels with it.
@@ -57,7 +58,8 @@ class CocaWriter:
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """Records of `tokens`, filled up with the end token, and `p`, the mean of theirs."""
-        return in_fixed_batches(self._write, batch, self._batch_size)
+        with autocast(self._device, self._metric.encoder.precision):
+            return in_fixed_batches(self._write, batch, self._batch_size)
 
     @torch.inference_mode()
     def _write(self, block: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataproc_assets.config.encoders import Encoder
 from dataproc_assets.models.base import DecodedImage, in_fixed_batches
 from dataproc_assets.models.images import to_input
 from dataproc_assets.models.state import fill, open_tensors
+from dataproc_assets.models.torch_run import forward_of
 from dataproc_assets.models.weights import WeightsError, fault, read_verified
 
 Clip = open_clip.CLIP | open_clip.CustomTextCLIP
@@ -99,10 +100,18 @@ def _name(encoder: Encoder) -> str:
 class ClipEncoder:
     """Embeds pictures. On a CPU one at a time: that is faster there than batches, and exact."""
 
-    def __init__(self, encoder: Encoder, where: str, device: str, batch_size: int) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        where: str,
+        device: str,
+        batch_size: int,
+        *,
+        compiled: bool = False,
+    ) -> None:
         self._input = encoder.input
-        self._model = load_clip(encoder, where).to(device)
-        self._device = device
+        network = load_clip(encoder, where).to(device).encode_image
+        self._forward = forward_of(network, device, encoder.precision, compiled=compiled)
         self._batch_size = 1 if device == "cpu" else batch_size
 
     def preprocess(self, image: DecodedImage) -> np.ndarray:
@@ -114,7 +123,5 @@ class ClipEncoder:
         return in_fixed_batches(self._embed, batch, self._batch_size)
 
     def _embed(self, block: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            embedding = self._model.encode_image(torch.from_numpy(block).to(self._device))
-            unit = torch.nn.functional.normalize(embedding.double(), dim=-1)
+        unit = torch.nn.functional.normalize(self._forward(block).double(), dim=-1)
         return unit.cpu().numpy().astype(np.float16)

@@ -42,6 +42,7 @@ class _Place:
     where: str
     device: str
     threads: int
+    compiled: bool
 
 
 def _encoder(metric: OpenClip | LinearClassifier | RetrievalCaptioner, on: _Place) -> "ClipEncoder":
@@ -50,9 +51,11 @@ def _encoder(metric: OpenClip | LinearClassifier | RetrievalCaptioner, on: _Plac
     from dataproc_assets.models.torch_threads import use_threads
 
     use_threads(on.threads)
-    key = f"{metric.encoder.key()} {on.device} {metric.batch_size}"
+    key = f"{metric.encoder.key()} {on.device} {on.compiled} {metric.batch_size}"
     if key not in _encoders:
-        _encoders[key] = ClipEncoder(metric.encoder, on.where, on.device, metric.batch_size)
+        _encoders[key] = ClipEncoder(
+            metric.encoder, on.where, on.device, metric.batch_size, compiled=on.compiled
+        )
     return _encoders[key]
 
 
@@ -70,6 +73,8 @@ def _timm(metric: TimmClassifier | Tagger, outputs: int, on: _Place) -> "TimmBac
         outputs=outputs,
         device=on.device,
         batch_size=metric.batch_size,
+        precision=metric.precision,
+        compiled=on.compiled,
     )
 
 
@@ -158,16 +163,20 @@ _BUILDERS: dict[str, Callable[[Any, _Place], tuple[Backbone, Reading]]] = {
 }
 
 
-def load_model(metric: MetricConfig, device: str = "cpu", threads: int = 1) -> Model:
+def load_model(
+    metric: MetricConfig, device: str = "cpu", threads: int = 1, *, compiled: bool = False
+) -> Model:
     """A metric's model, its files verified; metrics with equal encoders share one.
 
     `device` is a torch device. onnxruntime without its CUDA provider stays on the CPU.
     `threads` are the compute threads: of the model for ONNX, of the process for torch.
+    `compiled` networks go through torch.compile; a captioner's, which grows its input token by
+    token, does not, and ONNX needs none.
 
     Raises:
         WeightsError: a file is missing, has another digest or does not fit the others.
     """
-    place = _Place(f"conf/metrics/{metric.name}.yaml", device, threads)
+    place = _Place(f"conf/metrics/{metric.name}.yaml", device, threads, compiled)
     backbone, read = _BUILDERS[metric.kind](metric, place)
     return Model(metric.name, backbone, metric_columns(metric), read, metric.batch_size)
 

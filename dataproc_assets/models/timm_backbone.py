@@ -8,16 +8,17 @@ import timm
 import torch
 
 from dataproc_assets.config.encoders import ImageInput
-from dataproc_assets.config.metric_base import ModelArgs
+from dataproc_assets.config.metric_base import ModelArgs, Precision
 from dataproc_assets.config.weights import File
 from dataproc_assets.models.base import DecodedImage, in_fixed_batches
 from dataproc_assets.models.images import to_input
 from dataproc_assets.models.state import load_float32
+from dataproc_assets.models.torch_run import forward_of
 from dataproc_assets.models.weights import WeightsError
 
 
 class TimmBackbone:
-    """Runs the network in float32. On a CPU one picture at a time, on a GPU in fixed batches.
+    """Runs the network. On a CPU one picture at a time, on a GPU in fixed batches.
 
     Raises:
         WeightsError: timm has no such model, or does not build it with these arguments; the file
@@ -35,13 +36,14 @@ class TimmBackbone:
         outputs: int,
         device: str,
         batch_size: int,
+        precision: Precision = "float32",
+        compiled: bool = False,
     ) -> None:
         self._input = shown
-        self._device = device
         self._batch_size = 1 if device == "cpu" else batch_size
         model = _build(architecture, args, outputs, where)
         load_float32(model, weights, f"{where}: weights")
-        self._model = model.to(device)
+        self._network = forward_of(model.to(device), device, precision, compiled=compiled)
         self._try_once(where, outputs)
 
     def preprocess(self, image: DecodedImage) -> np.ndarray:
@@ -53,8 +55,7 @@ class TimmBackbone:
         return in_fixed_batches(self._forward, batch, self._batch_size)
 
     def _forward(self, block: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return self._model(torch.from_numpy(block).to(self._device)).float().cpu().numpy()
+        return self._network(block).cpu().numpy()
 
     def _try_once(self, where: str, outputs: int) -> None:
         """Raise WeightsError unless one picture gives a row of so many outputs."""

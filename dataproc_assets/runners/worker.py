@@ -114,6 +114,7 @@ def _place(config: WorkerConfig, device: str) -> dict[str, object]:
         "device": device.partition(":")[0],
         "threads": config.threads,
         "readers": config.readers,
+        "compile": config.compile and device.startswith("cuda"),
         "read": config.read.model_dump(),
     }
 

@@ -54,6 +54,13 @@ def test_what_changes_values_changes_the_fingerprint():
     assert changed(vae(), version=2) != fingerprint(vae())
 
 
+def test_the_precision_that_was_the_only_one_keeps_the_fingerprint():
+    clip = metric("clip")
+    assert fingerprint(clip) == "c0cd4b300ec97f0d"
+    half = clip.encoder.model_copy(update={"precision": "bfloat16"})
+    assert changed(clip, encoder=half) != fingerprint(clip)
+
+
 def test_every_packaged_metric_has_its_own_fingerprint():
     names = ("clip", "softmax", "drawing", "tagger", "pixels", "caption")
     prints = {fingerprint(metric(name)) for name in names} | {fingerprint(vae())}
@@ -81,6 +88,11 @@ def test_a_wrong_value_is_refused(wrong):
     values = metric("pixels").model_dump() | wrong
     with pytest.raises(ValidationError):
         METRIC.validate_python(values)
+
+
+def test_onnx_has_the_precision_of_its_file():
+    with pytest.raises(ValidationError, match="backend onnx takes no `precision`"):
+        of_kind("tagger", **ONNX, precision="bfloat16")
 
 
 def test_configuration_loads_no_torch():
@@ -133,6 +145,7 @@ OTHER = {
         "input": {**SHOWN, "channels": "bgr"},
         "classes": ["y", "x"],
         "output": "sigmoid",
+        "precision": "bfloat16",
     },
     "tagger": {
         "backend": "onnx",
@@ -144,6 +157,7 @@ OTHER = {
         "output": "probabilities",
         "floors": {"general": 0.1, "character": None},
         "ratings": [],
+        "precision": "bfloat16",
     },
     "coca_captioner": {
         "encoder": {"model": "coca_ViT-B-32", "weights": A, "input": SHOWN},

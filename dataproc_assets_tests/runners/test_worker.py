@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
-from dataproc_assets.runners.worker import worker_environment
+from dataproc_assets.runners.base import Job
+from dataproc_assets.runners.worker import Worker, worker_environment
 from dataproc_assets_tests.jobs.passes import runner_config
 
 
@@ -23,3 +26,13 @@ def test_waiting_threads_sleep_unless_the_environment_says_otherwise(
 
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     assert worker_environment(runner_config(), "cpu")["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(("device", "compiled"), [("cuda:0", True), ("cpu", False)])
+def test_networks_are_compiled_on_gpus_alone(tmp_path, device, compiled) -> None:
+    config = runner_config().model_copy(update={"compile": True})
+
+    Worker(tmp_path, 0, 1, Job("module", {}, {}, "small"), config, device)
+
+    told = json.loads((tmp_path / "worker-0/processing/input/config/job.json").read_text())
+    assert told["compile"] is compiled
