@@ -39,17 +39,26 @@ def forward_of(
     Raises:
         CompileError: when it is called, where torch.compile does not work.
     """
-    run = torch.compile(network, dynamic=False) if compiled else network
+    run = _compiled(network) if compiled else network
 
     def forward(block: np.ndarray) -> torch.Tensor:
         with torch.inference_mode(), autocast(device, precision):
-            try:
-                return run(torch.from_numpy(block).to(device)).float()
-            except BackendCompilerFailed as error:
-                reason = str(error).partition("\n")[0]
-                raise CompileError(
-                    "runner.compile is on, and torch.compile does not work here: install a C++ "
-                    f"compiler such as g++, or say `compile: false` in the profile ({reason})"
-                ) from error
+            return run(torch.from_numpy(block).to(device)).float()
 
     return forward
+
+
+def _compiled(network: Network) -> Network:
+    fast = torch.compile(network, dynamic=False)
+
+    def run(batch: torch.Tensor) -> torch.Tensor:
+        try:
+            return fast(batch)
+        except BackendCompilerFailed as error:
+            reason = str(error).partition("\n")[0]
+            raise CompileError(
+                "runner.compile is on, and torch.compile does not work here: install a C++ "
+                f"compiler such as g++, or say `compile: false` in the profile ({reason})"
+            ) from error
+
+    return run

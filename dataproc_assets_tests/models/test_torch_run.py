@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -31,10 +32,16 @@ def test_a_cpu_computes_in_float32_whatever_is_allowed():
     assert torch.equal(full, half)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the GPU tests cover it there")
 def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    with autocast("cuda", "bfloat16"):
-        assert not torch.is_autocast_enabled("cuda")
+    assert isinstance(autocast("cuda", "bfloat16"), nullcontext)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert isinstance(autocast("cuda", "float32"), nullcontext)
+    with pytest.warns(UserWarning, match="CUDA is not available"):
+        asked = autocast("cuda", "bfloat16")
+    assert isinstance(asked, torch.autocast)
+    assert asked.fast_dtype == torch.bfloat16
 
 
 @pytest.mark.slow
