@@ -8,6 +8,7 @@ from dataproc_assets.defs import (
     gallery,
     images,
     intake,
+    late_metrics,
     metadata,
     metrics,
     release,
@@ -19,7 +20,7 @@ from dataproc_assets.storage.lake import Lake
 def build(project: Project, console: dg.LoggerDefinition | None = None) -> dg.Definitions:
     """The definitions of a project; `console` is where its runs log beside the UI."""
     lake = Lake(project)
-    groups = (intake, metrics, metadata, curation, images, release, gallery)
+    groups = (intake, metrics, late_metrics, metadata, curation, images, release, gallery)
     return dg.Definitions(
         assets=[asset for group in groups for asset in group.assets(lake)],
         sensors=sensors.sensors(lake),

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from dataproc_assets.defs.tables import late_folder, late_missing, late_pending
 from dataproc_assets.runners import worker_count, worker_price
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.rate import Rate
 from dataproc_assets.storage.stages import partitions, stage_inputs
 from dataproc_assets.storage.units import iter_units
 from dataproc_assets.transforms.estimate import HOUR, Estimate, duration, estimate_pass, over_budget
@@ -49,24 +52,34 @@ def due_stages(lake: Lake, source: str | None = None) -> Iterator[Due]:
 
 def due_pass(lake: Lake, source: str) -> Estimate:
     """The estimate for the pending units of a source, as the last intake left them."""
-    runner, rate = lake.project.profile.runner, lake.rate(source)
-    return estimate_pass(
-        [rows for _, rows in iter_units(lake.store, layout.todo_path(source))],
-        rate.seconds,
-        worker_count(runner),
-        worker_price(runner),
-        rate.images,
-    )
+    left = [rows for _, rows in iter_units(lake.store, layout.todo_path(source))]
+    return _estimate(lake, left, lake.rate(source))
+
+
+def due_late(lake: Lake, metric: str, source: str | None) -> Estimate:
+    """The estimate for a metric that runs late, over the images that stand chosen for it now."""
+    rate = lake.rate(late_folder(source), metric)
+    chosen = "prefiltered" if metric in lake.project.kept_metrics else "members"
+    known = lake.info(chosen, source) is not None
+    return _estimate(lake, [late_pending(lake, metric, source)] if known else [], rate)
+
+
+def _estimate(lake: Lake, left: list[pl.DataFrame], rate: Rate) -> Estimate:
+    workers = worker_count(lake.project.profile.runner)
+    price = worker_price(lake.project.profile.runner)
+    return estimate_pass(left, rate.seconds, workers, price, rate.images)
 
 
 def print_plan(lake: Lake, source: str | None = None) -> None:
     """Print, for a person, the passes and the stages that are due."""
     console = Console(width=max(Console().width, 100))
     stages = list(due_stages(lake, source))
-    passes = {
-        name: due_pass(lake, name)
-        for name in ([source] if source else sorted(lake.project.sources))
-    }
+    sources = [source] if source else sorted(lake.project.sources)
+    passes = {name: due_pass(lake, name) for name in sources}
+    for metric in lake.project.kept_metrics:
+        passes |= {f"{name}: {metric}": due_late(lake, metric, name) for name in sources}
+    for metric in lake.project.late_metrics:
+        passes[f"all: {metric}"] = due_late(lake, metric, None)
     if any(found.images for found in passes.values()):
         console.print(_pass_table(lake, passes))
     else:
@@ -97,7 +110,7 @@ def _pass_table(lake: Lake, passes: dict[str, Estimate]) -> Table:
         if not found.images:
             continue
         lacks = ", ".join(f"{metric} {count}" for metric, count in found.metrics.items())
-        by_hand = found.worker_seconds > budget.pass_seconds
+        by_hand = source in lake.project.sources and found.worker_seconds > budget.pass_seconds
         within = f"over {budget.pass_seconds:g} s, by hand" if by_hand else "within"
         over = over_budget(found, budget.pass_hours, budget.pass_cost) or within
         rate = "measured" if found.measured else "YAML"
@@ -109,7 +122,8 @@ def _pass_table(lake: Lake, passes: dict[str, Estimate]) -> Table:
 def _why(lake: Lake, stage: str, key: str | None) -> str | None:
     """Why a stage is stale by itself; None where it is fresh."""
     if lake.fresh(stage, key):
-        return None
+        missing = late_missing(lake, stage, key)
+        return f"{missing} images are to be tried again" if missing else None
     info = None if stage in ("release", "latents") else lake.info(stage, key)
     if info is None:
         return NEVER

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from dataproc_assets.defs.tables import late_missing
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import Partition, partitions, stage_inputs
@@ -116,7 +117,7 @@ def stale_steps(lake: Lake, source: str | None = None, until: str | None = None)
         return
     for name in wanted:
         for key in partitions(lake.project, _by(lake, name)) if name not in per_source else ():
-            if not lake.fresh(name, key):
+            if _due(lake, name, key):
                 yield Step((name,), key)
 
 
@@ -157,10 +158,15 @@ def _chain(lake: Lake, names: list[str], source: str) -> Iterator[Step]:
     due: list[str] = []
     for name in names:
         reads = stage_inputs(lake.project, name)
-        if any(other in due for other in reads) or not lake.fresh(name, source):
+        if any(other in due for other in reads) or _due(lake, name, source):
             due.append(name)
     if due:
         yield Step(tuple(due), source)
+
+
+def _due(lake: Lake, name: str, key: str | None) -> bool:
+    """Whether a stage is stale, or a metric that runs late has rows to try again."""
+    return not lake.fresh(name, key) or late_missing(lake, name, key) > 0
 
 
 def _cause(result: dg.ExecuteInProcessResult) -> str:

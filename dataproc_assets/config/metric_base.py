@@ -8,6 +8,8 @@ from dataproc_assets.config.base import Name, StrictModel
 
 ModelArgs = dict[str, bool | int | float | str | list[int] | list[float]]
 Library = Literal["pytorch", "onnx", "pillow"]
+On = Literal["todo", "prefiltered", "representatives"]
+"""Where it runs: in the shared pass; late, on what the prefilter kept; or on one of a cluster."""
 Precision = Literal["float32", "bfloat16"]
 """bfloat16 is for GPUs that compute with it: elsewhere it is slower, and float32 is taken."""
 
@@ -28,7 +30,7 @@ class Metric(StrictModel):
     """The keys of every kind, and what is asked of a metric without knowing its kind."""
 
     name: Name
-    on: Literal["todo", "representatives"]  # in the shared pass, or late, on one of a cluster
+    on: On
     batch_size: int = Field(gt=0)
     version: int = Field(ge=1)  # of this metric's code: raise it when the code changes the values
     seconds_per_image: float = Field(gt=0)

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from dataproc_assets.config.curation import CurationConfig
 from dataproc_assets.config.dedup import DedupConfig
 from dataproc_assets.config.gallery import GalleryConfig
+from dataproc_assets.config.late import check_late
+from dataproc_assets.config.metric_base import On
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.profiles import ProfileConfig
 from dataproc_assets.config.recipes import RecipeConfig
@@ -43,13 +45,20 @@ class Project:
     @cached_property
     def pass_metrics(self) -> dict[str, MetricConfig]:
         """The metrics of the shared pass over every eligible image."""
-        return {name: metric for name, metric in self.metrics.items() if metric.on == "todo"}
+        return self._metrics_on("todo")
+
+    @cached_property
+    def kept_metrics(self) -> dict[str, MetricConfig]:
+        """The metrics that run on what the prefilter of a source kept."""
+        return self._metrics_on("prefiltered")
 
     @cached_property
     def late_metrics(self) -> dict[str, MetricConfig]:
         """The metrics that run late, on the clusters' representatives."""
-        late = "representatives"
-        return {name: metric for name, metric in self.metrics.items() if metric.on == late}
+        return self._metrics_on("representatives")
+
+    def _metrics_on(self, place: On) -> dict[str, MetricConfig]:
+        return {name: metric for name, metric in self.metrics.items() if metric.on == place}
 
 
 def load_project(
@@ -139,6 +148,7 @@ def _check_names(project: Project) -> None:
     where, dedup = "conf/dedup.yaml", project.dedup
     _must_exist(where, "embedding", [dedup.embedding], _of_kind(project, "open_clip"))
     _must_exist(where, "detail", [dedup.detail.metric], _of_kind(project, "pixels"))
+    check_late(project.metrics, project.curation)
     _check_prefixes(project)
 
 

@@ -12,7 +12,7 @@ from dataproc_assets.defs.result import (
     table_result,
 )
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import compared
+from dataproc_assets.defs.tables import compared, with_kept_metrics
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.transforms.augment import augment
 from dataproc_assets.transforms.dedup_items import dedup_items
@@ -35,7 +35,8 @@ def prefiltered(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
 def augmented(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Add what follows from a row and its group."""
     inputs = lake.inputs("augmented", source)
-    rows = augment(lake.read("prefiltered", source), source, lake.project.curation)
+    judged = with_kept_metrics(lake, source, lake.read("prefiltered", source))
+    rows = augment(judged, source, lake.project.curation)
     info = lake.write("augmented", source, rows, inputs=inputs)
     tiers = lake.read("augmented", source).filter("keep")
     metadata = {"tiers": counts_metadata(tiers, pl.coalesce("tier", "tier_reason"), "tier")}

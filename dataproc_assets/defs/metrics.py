@@ -3,21 +3,17 @@
 from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.defs.checks import metrics as checks
 from dataproc_assets.defs.result import table_result
 from dataproc_assets.defs.run_pass import run_pass
 from dataproc_assets.defs.stage import partitions_def, stage_asset
-from dataproc_assets.models.columns import metric_columns
+from dataproc_assets.defs.tables import with_columns
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.units import make_units, read_units
+from dataproc_assets.storage.units import read_units
 from dataproc_assets.transforms.merge_metrics import merge_metrics
-from dataproc_assets.transforms.pending import pending
-
-LATE = "representatives"  # the folder of the parts that are of all sources
 
 
 def metric_pass(lake: Lake) -> dg.AssetsDefinition:
@@ -63,25 +59,6 @@ def _spec(lake: Lake, metric: MetricConfig) -> dg.AssetSpec:
     )
 
 
-def late_metric(lake: Lake, name: str) -> dg.AssetsDefinition:
-    """The asset of a metric that runs on the clusters' representatives."""
-
-    def body(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
-        inputs, metric = lake.inputs(name, None), lake.project.metrics[name]
-        images = lake.read_all("inventory")
-        chosen = lake.read("members").filter(pl.col("role") == "representative")
-        eligible = chosen.select("image_key", intake_drop=pl.lit(None, pl.String))
-        left = pending(eligible, images, {name: lake.parts.done(name, LATE).collect()})
-        units = make_units(left, lake.project.profile.storage.unit_images)
-        run_pass(context, lake, LATE, {name: metric}, units)
-        parts = with_columns(lake.parts.read(name, LATE), metric)
-        rows = merge_metrics(eligible, images, {name: parts})
-        info = lake.write(name, None, rows, inputs=inputs)
-        return table_result(lake, name, None, info, {"scored_now": left.height})
-
-    return stage_asset(lake, body, name=name, automatic=True, pool="gpu")
-
-
 def metrics_merged(
     context: dg.AssetExecutionContext, lake: Lake, source: str
 ) -> dg.MaterializeResult:
@@ -94,15 +71,7 @@ def metrics_merged(
     return table_result(lake, "metrics_merged", source, info)
 
 
-def with_columns(parts: pl.LazyFrame, metric: MetricConfig) -> pl.LazyFrame:
-    """The parts with the metric's columns, also where there is no part yet."""
-    known = parts.collect_schema()
-    missing = {n: t for n, t in metric_columns(metric).items() if n not in known}
-    return parts.with_columns(pl.lit(None, dtype).alias(n) for n, dtype in missing.items())
-
-
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:
     """The assets of this group."""
-    late = [late_metric(lake, name) for name in lake.project.late_metrics]
     merged = stage_asset(lake, metrics_merged, checks=checks.METRICS_MERGED, automatic=True)
-    return [metric_pass(lake), merged, *late]
+    return [metric_pass(lake), merged]

@@ -1,6 +1,7 @@
 """A metric pass on the profile's runner, with its progress in the run's log."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -59,7 +60,7 @@ def run_pass(
         "metrics": [metric.model_dump(mode="json") for metric in metrics.values()],
         "decode": profile.decode.model_dump(mode="json"),
     }
-    _say_estimate(context, lake, source, asked)
+    _say_estimate(context, lake, source, metrics, asked)
     job = Job("dataproc_assets.jobs.metric_pass", config, asked, f"metrics-{source}")
     runner = make_runner(profile.runner, lake.store.url, messages(context))
     result = runner.run(job, progress_log(context, source))
@@ -83,19 +84,19 @@ def left_of(lake: Lake, source: str, units: dict[str, bytes]) -> dict[str, bytes
 
 
 def _say_estimate(
-    context: dg.AssetExecutionContext, lake: Lake, source: str, units: dict[str, bytes]
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    source: str,
+    metrics: Iterable[str],
+    units: dict[str, bytes],
 ) -> None:
     """Log what the pass will take; raise OverBudget where that is more than it may."""
-    runner, budget, rate = (
-        lake.project.profile.runner,
-        lake.project.profile.budget,
-        lake.rate(source),
-    )
+    runner, budget = lake.project.profile.runner, lake.project.profile.budget
     rows = [from_parquet(data) for data in units.values()]
-    costs = {name: metric.seconds_per_image for name, metric in lake.project.metrics.items()}
-    estimate = estimate_pass(
-        rows, costs | rate.seconds, worker_count(runner), worker_price(runner), rate.images
-    )
+    late = next((name for name in metrics if name not in lake.project.pass_metrics), None)
+    rate = lake.rate(source, late)
+    workers, price = worker_count(runner), worker_price(runner)
+    estimate = estimate_pass(rows, rate.seconds, workers, price, rate.images)
     context.log.info(f"{source}: {estimate}")
     if over := over_budget(estimate, budget.pass_hours, budget.pass_cost):
         raise OverBudget(

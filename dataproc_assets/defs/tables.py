@@ -2,11 +2,14 @@
 
 import polars as pl
 
+from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.safety.flags import NEVER_FLAGS, safety_flags
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.transforms.dedup_items import current_column, dedup_items
-from dataproc_assets.transforms.namespace import strip_namespace
+from dataproc_assets.transforms.namespace import add_namespace, strip_namespace
+from dataproc_assets.transforms.pending import pending
 
 
 def all_rows(lake: Lake) -> pl.LazyFrame:
@@ -20,14 +23,13 @@ def all_rows(lake: Lake) -> pl.LazyFrame:
 
 
 def captions(lake: Lake) -> pl.LazyFrame:
-    """`image_key` and `caption_text` of the representatives that were captioned."""
-    empty = pl.LazyFrame(schema={"image_key": pl.String, "caption_text": pl.String})
-    late = [
-        lake.read(name).select("image_key", caption_text=pl.col(metric.text_column))
-        for name, metric in lake.project.late_metrics.items()
-        if metric.text_column
-    ]
-    return pl.concat([empty, *late]).drop_nulls("caption_text")
+    """`image_key` and `caption_text` of the images that were captioned."""
+    texts = [pl.LazyFrame(schema={"image_key": pl.String, "caption_text": pl.String})]
+    for name, metric in lake.project.metrics.items():
+        if metric.text_column:
+            rows = lake.read(name) if name in lake.project.late_metrics else all_rows(lake)
+            texts.append(rows.select("image_key", caption_text=pl.col(metric.text_column)))
+    return pl.concat(texts).drop_nulls("caption_text")
 
 
 def flags(lake: Lake) -> pl.LazyFrame:
@@ -37,7 +39,7 @@ def flags(lake: Lake) -> pl.LazyFrame:
     """
     members = lake.read("members").select("image_key", "component")
     rows = all_rows(lake).join(members, on="image_key", how="left")
-    rows = rows.join(captions(lake), on="image_key", how="left")
+    rows = rows.drop("caption_text", strict=False).join(captions(lake), on="image_key", how="left")
     found = safety_flags(rows, lake.project.safety)
     held = read_ledger(lake.store, "quarantine").lazy().select("image_key").unique()
     components = found.join(held, on="image_key").select("component", held=True).unique()
@@ -58,6 +60,54 @@ def compared(lake: Lake, source: str) -> pl.LazyFrame:
         for column, metric in metrics.items()
     )
     return embedding.join(detail, on="image_key", how="full", coalesce=True)
+
+
+def late_folder(source: str | None) -> str:
+    """Where the parts of a late metric lie: in its source's folder, or in that of all sources."""
+    return source or "representatives"
+
+
+def late_rows(lake: Lake, metric: str, source: str | None) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """What a late metric is asked for, as `merge_metrics` takes it, and the inventory of it."""
+    if metric in lake.project.kept_metrics:
+        chosen = lake.read("prefiltered", source).filter("keep")
+        inventory = lake.read("inventory", source)
+    else:
+        chosen = lake.read("members").filter(pl.col("role") == "representative")
+        inventory = lake.read_all("inventory")
+    return chosen.select("image_key", intake_drop=pl.lit(None, pl.String)), inventory
+
+
+def late_pending(lake: Lake, metric: str, source: str | None) -> pl.DataFrame:
+    """The images that a late metric has yet to score, as `pending` gives them."""
+    done = lake.parts.done(metric, late_folder(source)).collect()
+    return pending(*late_rows(lake, metric, source), {metric: done})
+
+
+def late_missing(lake: Lake, stage: str, source: str | None) -> int:
+    """How many rows of a late metric's table wait for another try; 0 of any other table."""
+    late = {**lake.project.kept_metrics, **lake.project.late_metrics}
+    if stage not in late or lake.info(stage, source) is None:
+        return 0
+    status = pl.col("metrics_status")
+    return lake.read(stage, source).filter(status == "missing").select(pl.len()).collect().item()
+
+
+def with_columns(parts: pl.LazyFrame, metric: MetricConfig) -> pl.LazyFrame:
+    """The parts with the metric's columns, also where there is no part yet."""
+    known = parts.collect_schema()
+    missing = {n: t for n, t in metric_columns(metric).items() if n not in known}
+    return parts.with_columns(pl.lit(None, dtype).alias(n) for n, dtype in missing.items())
+
+
+def with_kept_metrics(lake: Lake, source: str, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """A source's rows with the columns, prefixed, of the metrics that ran on what was kept."""
+    for name, metric in lake.project.kept_metrics.items():
+        table = lake.read(name, source)
+        columns = [c for c in metric_columns(metric) if c in table.collect_schema()]
+        found = add_namespace(table.select("image_key", *columns), source, columns)
+        rows = rows.join(found, on="image_key", how="left")
+    return rows
 
 
 def dedup_everything(lake: Lake) -> pl.DataFrame:

@@ -209,9 +209,12 @@ class Lake:
             and info.inputs == self.inputs(stage, partition)
         )
 
-    def rate(self, source: str) -> Rate:
-        """How fast the pass goes: as last measured on the source, or else on any other."""
-        metrics = self.project.pass_metrics
+    def rate(self, source: str, late: str | None = None) -> Rate:
+        """How fast the pass goes, or a metric that runs late.
+
+        As last measured in the folder of a source's parts, or else in that of any other.
+        """
+        metrics = {late: self.project.metrics[late]} if late else self.project.pass_metrics
         estimates = {name: metric.seconds_per_image for name, metric in metrics.items()}
         for each in [source, *(other for other in self.project.sources if other != source)]:
             marks = [p for name in metrics for p in self.parts.newest_marks(name, each, UNITS)]

@@ -13,6 +13,7 @@ from dataproc_assets.storage import reads
 from dataproc_assets.storage.digest import json_digest
 
 PASS_METRICS = "<pass metrics>"
+KEPT_METRICS = "<kept metrics>"
 LATE_METRICS = "<late metrics>"
 COMPARED = "<compared metrics>"
 
@@ -27,9 +28,9 @@ class Stage:
         name: the asset's and the table's name.
         group: the asset group.
         by: what it is partitioned by; None for one table over all.
-        inputs: the stages it reads; PASS_METRICS and LATE_METRICS stand for the assets of the
-            metrics that run on todo and on representatives, COMPARED for those of the
-            metrics whose embeddings and thumbnails the search compares.
+        inputs: the stages it reads; PASS_METRICS, KEPT_METRICS and LATE_METRICS stand for the
+            assets of the metrics that run on todo, on prefiltered and on representatives,
+            COMPARED for those of the metrics whose embeddings and thumbnails the search compares.
         reads: the part of the configuration it reads, for one partition.
         kinds: what it is made with, for the asset graph.
         description: what it is, for a person.
@@ -106,10 +107,11 @@ _STAGES = (
         "augmented",
         "curation",
         "source",
-        ("prefiltered",),
+        ("prefiltered", KEPT_METRICS),
         lambda p, _: {"augment": p.curation.augment, "as_of": p.curation.as_of},
         POLARS,
-        "Adds pixels, aspect, bucket, year, period and quality tier.",
+        "Adds pixels, aspect, bucket, year, period and quality tier, and the metrics of what "
+        "the prefilter kept.",
     ),
     Stage(
         "dedup_intra",
@@ -190,21 +192,25 @@ _STAGES = (
 
 
 def stages(project: Project) -> dict[str, Stage]:
-    """All stages by name in flow order, a late metric's after the clusters it runs on."""
-    late = [_late(metric) for metric in project.late_metrics.values()]
-    cut = [stage.name for stage in _STAGES].index("images")
-    return {stage.name: stage for stage in (*_STAGES[:cut], *late, *_STAGES[cut:])}
+    """All stages by name in flow order, each late metric's after the stage it runs on."""
+    kept = [_late(metric, "prefiltered") for metric in project.kept_metrics.values()]
+    late = [_late(metric, "dedup_cross") for metric in project.late_metrics.values()]
+    after = {"prefiltered": kept, "dedup_cross": late}
+    ordered = [one for stage in _STAGES for one in (stage, *after.get(stage.name, ()))]
+    return {stage.name: stage for stage in ordered}
 
 
-def _late(metric: MetricConfig) -> Stage:
+def _late(metric: MetricConfig, after: Literal["prefiltered", "dedup_cross"]) -> Stage:
+    kept = after == "prefiltered"
+    what = "what the prefilter kept" if kept else "representatives"
     return Stage(
         metric.name,
         "metrics",
-        None,
-        ("dedup_cross", "inventory"),
+        "source" if kept else None,
+        (after, "inventory"),
         lambda p, _: part_fingerprint(p.metrics[metric.name], p.profile.decode),
-        frozenset({"pytorch", "parquet"}),
-        f"{(type(metric).__doc__ or '').strip()} Runs late, on representatives alone.",
+        frozenset({metric.library, "parquet"}),
+        f"{(type(metric).__doc__ or '').strip()} Runs late, on {what} alone.",
     )
 
 
@@ -212,6 +218,7 @@ def stage_inputs(project: Project, stage: str) -> list[str]:
     """The assets a stage reads, with the metrics' names in place of their marks."""
     named = {
         PASS_METRICS: list(project.pass_metrics),
+        KEPT_METRICS: list(project.kept_metrics),
         LATE_METRICS: list(project.late_metrics),
         COMPARED: [project.dedup.embedding, project.dedup.detail.metric],
     }
