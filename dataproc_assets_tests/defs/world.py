@@ -19,6 +19,7 @@ from dataproc_assets.config.metrics import Pixels
 from dataproc_assets.config.project import CONF, load_project
 from dataproc_assets.definitions import build
 from dataproc_assets.defs.stage import Check, outcomes
+from dataproc_assets.defs.tables import late_folder, late_pending
 from dataproc_assets.jobs.decode import decode
 from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.models.pixels import PixelFacts, facts_reading
@@ -240,7 +241,7 @@ class World:
             self.score(str(step.partition))
             return
         if "caption" in step.assets:
-            self.write_captions()
+            self.write_captions(step.partition)
         result = self.make(*step.assets, partition=step.partition)
         assert result.success, step
 
@@ -265,16 +266,12 @@ class World:
                 if wanted.height:
                     self._write_part(metric, source, name, wanted, changes.get(metric, {}))
 
-    def write_captions(self) -> None:
-        """A caption of every representative that has none."""
-        lake = self.lake
-        chosen = lake.read("members").filter(pl.col("role") == "representative")
-        rows = chosen.join(lake.read_all("inventory"), on="image_key").collect()
-        done = lake.parts.done("caption", "representatives").collect()
-        rows = rows.join(done, "image_key", "anti")
-        if rows.height:
-            unit = f"{rows.hash_rows().sum():016x}.todo.parquet"
-            self._write_part("caption", "representatives", unit, rows.sort("image_key"), {})
+    def write_captions(self, source: str | None) -> None:
+        """A caption of every image that is to have one and has none."""
+        left = late_pending(self.lake, "caption", source)
+        if left.height:
+            unit = f"{left['image_key'].hash().sum():016x}.todo.parquet"
+            self._write_part("caption", late_folder(source), unit, left, {})
 
     def _write_part(
         self,
