@@ -2,26 +2,22 @@
 
 import hashlib
 import json
-from typing import Literal
 
 from pydantic import Field
 
-from dataproc_assets.config.base import StrictModel
 from dataproc_assets.config.fingerprint import fingerprint
 from dataproc_assets.config.passes import DECODE_VERSION
 from dataproc_assets.config.runners import DecodeConfig
 from dataproc_assets.config.vaes import VaeConfig
-from dataproc_assets.config.workers import ReadConfig
+from dataproc_assets.config.workers import PlaceConfig
 
 ENCODE_VERSION = 1  # raise it when a change of the job's code changes latents
 
 
-class EncodeConfig(StrictModel):
+class EncodeConfig(PlaceConfig):
     """One run of the encoding over unit files.
 
-    `device`, `threads`, `readers`, `compile` and `read` are the runner's to say, the rest the
-    caller's. `compile` is of metrics: an autoencoder, whose pictures have many shapes, runs as
-    it is.
+    `compile` is of metrics: an autoencoder, whose pictures have many shapes, runs as it is.
     """
 
     storage: str = Field(min_length=1)
@@ -29,11 +25,6 @@ class EncodeConfig(StrictModel):
     decode: DecodeConfig
     batch_size: int = Field(ge=1)
     sample_share: float = Field(ge=0, le=1)
-    device: Literal["cpu", "cuda"]
-    threads: int = Field(ge=1)
-    readers: int = Field(ge=1)
-    compile: bool = False
-    read: ReadConfig
 
 
 def latent_fingerprint(vae: VaeConfig, decode: DecodeConfig) -> str:

@@ -2,35 +2,24 @@
 
 import hashlib
 import json
-from typing import Literal
 
 from pydantic import Field
 
-from dataproc_assets.config.base import StrictModel
 from dataproc_assets.config.fingerprint import fingerprint
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.runners import DecodeConfig
-from dataproc_assets.config.workers import ReadConfig
+from dataproc_assets.config.workers import PlaceConfig
 
 DECODE_VERSION = 1  # raise it when a change of the decoder changes pictures
 
 
-class PassConfig(StrictModel):
-    """One run of the metric pass over the unit files of one source.
-
-    `device`, `threads`, `readers`, `compile` and `read` are the runner's to say, the rest the
-    caller's.
-    """
+class PassConfig(PlaceConfig):
+    """One run of the metric pass over the unit files of one source."""
 
     storage: str = Field(min_length=1)
     source: str = Field(min_length=1)
     metrics: list[MetricConfig] = Field(min_length=1)
     decode: DecodeConfig
-    device: Literal["cpu", "cuda"]
-    threads: int = Field(ge=1)
-    readers: int = Field(ge=1)
-    compile: bool = False
-    read: ReadConfig
 
 
 def part_fingerprint(metric: MetricConfig, decode: DecodeConfig) -> str:

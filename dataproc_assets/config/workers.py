@@ -20,6 +20,16 @@ class ReadConfig(StrictModel):
     stop_after: int = Field(ge=1)
 
 
+class PlaceConfig(StrictModel):
+    """Where and how a process of a job computes: what the runner says of it, not the caller."""
+
+    device: Literal["cpu", "cuda"]
+    threads: int = Field(ge=1)
+    readers: int = Field(ge=1)
+    compile: bool = False
+    read: ReadConfig
+
+
 class WorkerConfig(StrictModel):
     """What every runner says of a worker process.
 
@@ -35,3 +45,10 @@ class WorkerConfig(StrictModel):
     compile: bool = False
     read: ReadConfig
     price_per_hour: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    def on(self, device: str) -> PlaceConfig:
+        """What a process on `cpu`, `cuda` or `cuda:{n}` is told."""
+        kind = device.partition(":")[0]
+        values = self.model_dump(include={"threads", "readers", "read"})
+        compiled = self.compile and kind == "cuda"
+        return PlaceConfig.model_validate({**values, "device": kind, "compile": compiled})

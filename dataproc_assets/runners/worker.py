@@ -29,7 +29,13 @@ class Worker:
         self.rank = rank
         self.base = root / f"worker-{rank}"
         self.log = self.base / "log.txt"
-        _write_base(self.base, root, rank, world, {**job.config, **_place(config, device)})
+        _write_base(
+            self.base,
+            root,
+            rank,
+            world,
+            {**job.config, **config.on(device).model_dump(mode="json")},
+        )
         self._command = [sys.executable, "-m", job.module, "--base", str(self.base)]
         self._environment = worker_environment(config, device)
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,16 +113,6 @@ def worker_environment(config: WorkerConfig, device: str) -> dict[str, str]:
     gpu = device.partition(":")[2]
     own = {**threads, "CUDA_VISIBLE_DEVICES": gpu, "PYTHONUNBUFFERED": "1"}
     return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **own}
-
-
-def _place(config: WorkerConfig, device: str) -> dict[str, object]:
-    return {
-        "device": device.partition(":")[0],
-        "threads": config.threads,
-        "readers": config.readers,
-        "compile": config.compile and device.startswith("cuda"),
-        "read": config.read.model_dump(),
-    }
 
 
 def _write_base(base: Path, root: Path, rank: int, world: int, config: dict[str, object]) -> None:

@@ -65,6 +65,6 @@ def encode_here(job: Job, folder: Path, rank: int = 0, world: int = 1) -> dict:
     outputs.mkdir(exist_ok=True)
     for name, data in job.units.items():
         (inputs / "todo" / name).write_bytes(data)
-    place = runner_config().model_dump(include={"threads", "readers", "device", "read"})
+    place = runner_config().on("cpu").model_dump()
     main({**job.config, **place}, inputs, outputs, rank, world)
     return json.loads((outputs / f"progress-{rank}.json").read_text())

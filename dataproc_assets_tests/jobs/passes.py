@@ -87,9 +87,7 @@ def run_here(job: Job, folder: Path, rank: int = 0, world: int = 1, readers: int
     outputs.mkdir(exist_ok=True)
     for name, data in job.units.items():
         (inputs / "todo" / name).write_bytes(data)
-    place = runner_config(readers=readers).model_dump(
-        include={"threads", "readers", "device", "read"}
-    )
+    place = runner_config(readers=readers).on("cpu").model_dump()
     main({**job.config, **place}, inputs, outputs, rank, world)
     return json.loads((outputs / f"progress-{rank}.json").read_text())
 
