@@ -76,7 +76,8 @@ def parse_pax(payload: bytes) -> dict[bytes, bytes]:
 
 def apply_pax(header: Header, records: dict[bytes, bytes]) -> Header:
     """A header with the name, size and time that PAX records give. Raises BrokenHeaderError."""
-    name = records.get(b"GNU.sparse.name", records.get(b"path", header.name).rstrip(b"/"))
+    path = records[b"path"].rstrip(b"/") if b"path" in records else header.name
+    name = records.get(b"GNU.sparse.name", path)
     size, mtime = header.size, header.mtime
     if b"size" in records:
         digits = records[b"size"]
