@@ -1,12 +1,20 @@
-"""Every pair of vectors at or above a cosine, exactly: blocks, a float screen, integers decide."""
+"""All pairs of vectors at or above a threshold: blocks, a float screen, integers decide."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from dataproc_assets.dedup.quantise import SCALE, pair_dots
-from dataproc_assets.dedup.screen import Screen, full_screen, prefix_screen, principal_basis
+from dataproc_assets.dedup.screen import (
+    Basis,
+    Screened,
+    prefix_bound,
+    principal_basis,
+    screen_prefix,
+    screen_whole,
+    whole_bound,
+)
 
 CROWDED = 1 / 256
 """Share of a block that may pass the prefix screen before all dimensions screen it instead.
@@ -15,15 +23,139 @@ An integer decision costs about this many times a float product; it changes no r
 """
 
 
+class TooManyPairsError(ValueError):
+    """More pairs than the search may hold. `row` has the most of them so far."""
+
+    def __init__(self, pairs: int, row: int, neighbours: int) -> None:
+        super().__init__(f"over {pairs} pairs; row {row} alone is in {neighbours} of them")
+        self.row, self.neighbours = row, neighbours
+
+
 class Pairs(NamedTuple):
-    """Row numbers i < j, int64, sorted, and the integer dot products, int64; each (p,)."""
+    """Row numbers i < j, int64, sorted, and the integer dot products, int64; each (p,).
+
+    Of all `compared` pairs, the screen left `decided` to the integers.
+    """
 
     i: np.ndarray
     j: np.ndarray
     dots: np.ndarray
+    compared: int = 0
+    decided: int = 0
 
 
 EMPTY = Pairs(*(np.empty(0, np.int64) for _ in range(3)))
+
+
+class Products(Protocol):
+    """Where float32 products are taken: this processor, or a device with the same error bound."""
+
+    block_rows: int
+
+    def place(self, vectors: np.ndarray) -> Any:
+        """The vectors where they are multiplied; rows can be sliced."""
+        ...
+
+    def reaching(self, left: Any, right: Any, bound: np.float32) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of `left` and `right`, int64, whose product is at least `bound`."""
+        ...
+
+
+class NumpyProducts:
+    """Products of NumPy's BLAS, in one buffer of `block_rows` ** 2 * 4 bytes."""
+
+    def __init__(self, block_rows: int) -> None:
+        self.block_rows = block_rows
+        self._buffer = np.empty(block_rows**2, np.float32)
+
+    def place(self, vectors: np.ndarray) -> np.ndarray:
+        """The vectors themselves."""
+        return vectors
+
+    def reaching(
+        self, left: np.ndarray, right: np.ndarray, bound: np.float32
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows whose product is at least `bound`."""
+        # A contiguous view, for the last, smaller block too: the scan below is then one pass.
+        products = self._buffer[: len(left) * len(right)].reshape(len(left), len(right))
+        np.matmul(left, right.T, out=products)
+        return np.divmod(np.flatnonzero(products >= bound), len(right))
+
+
+class Side(NamedTuple):
+    """One set: its integers (n, d), what screens them, and the same where it is multiplied."""
+
+    rows: np.ndarray
+    screened: Screened
+    placed: Any
+
+
+class Search:
+    """Compares sets with one another, one basis for all; any basis gives the same pairs."""
+
+    def __init__(
+        self,
+        threshold: int,
+        basis: Basis | None,
+        products: Products,
+        max_pairs: int | None = None,
+    ) -> None:
+        self._threshold, self._basis, self._products = threshold, basis, products
+        self._max_pairs = max_pairs
+
+    def side(self, rows: np.ndarray) -> Side:
+        """A set made ready: int16 (n, d)."""
+        basis = self._basis
+        screened = screen_whole(rows) if basis is None else screen_prefix(rows, SCALE, basis)
+        return Side(rows, screened, self._products.place(screened.vectors))
+
+    def compare(
+        self, left: Side, right: Side, step: Callable[[int], None] = lambda _: None
+    ) -> Pairs:
+        """The pairs of a row of `left` and one of `right`, or within `left` if they are the same.
+
+        Rows are numbered in their own set. `step` is told the pairs of each block.
+
+        Raises:
+            TooManyPairsError: there are more than `max_pairs`.
+        """
+        same, size = left is right, self._products.block_rows
+        found, count, compared, decided = [EMPTY], 0, 0, 0
+        for rows, columns in _blocks(len(left.rows), len(right.rows), size, same):
+            i, j = self._candidates(left, right, rows, columns)
+            i, j = i + rows.start, j + columns.start
+            if same:
+                upper = i < j
+                i, j = i[upper], j[upper]
+            dots = pair_dots(left.rows, right.rows, i, j)
+            good = dots >= self._threshold
+            found.append(Pairs(i[good], j[good], dots[good]))
+            height, width = rows.stop - rows.start, columns.stop - columns.start
+            diagonal = same and rows == columns
+            block = height * (height - 1) // 2 if diagonal else height * width
+            compared, decided, count = compared + block, decided + len(i), count + int(good.sum())
+            if self._max_pairs is not None and count > self._max_pairs:
+                _refuse(found, self._max_pairs)
+            step(block)
+        i, j, dots = (np.concatenate([part[k] for part in found]) for k in range(3))
+        order = np.lexsort((j, i))
+        return Pairs(i[order], j[order], dots[order], compared, decided)
+
+    def _candidates(
+        self, left: Side, right: Side, rows: slice, columns: slice
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in a block that the screen lets pass."""
+        products, threshold, basis = self._products, self._threshold, self._basis
+        if basis is None:
+            bound = whole_bound(left.screened, right.screened, threshold)
+        else:
+            bound = prefix_bound(left.screened, right.screened, threshold, SCALE, basis)
+        i, j = products.reaching(left.placed[rows], right.placed[columns], bound)
+        if basis is None or len(i) <= CROWDED * products.block_rows**2:
+            return i, j
+        one, other = screen_whole(left.rows[rows]), screen_whole(right.rows[columns])
+        bound = whole_bound(one, other, threshold)
+        return products.reaching(products.place(one.vectors), products.place(other.vectors), bound)
 
 
 def find_pairs(
@@ -40,52 +172,41 @@ def find_pairs(
     first set, (0, 1) every pair between the first and the second. Rows are numbered as if the
     sets were concatenated. Blocks and prefix cost time and memory; they never change the pairs.
     """
-    filled = [part for part in sets if len(part)]
-    if not filled or not comparisons:
+    if not comparisons or not any(len(part) for part in sets):
         return EMPTY
-    if 0 < prefix_dims < filled[0].shape[1]:
-        basis = principal_basis(filled, prefix_dims)
-        screen = prefix_screen(sets, threshold, SCALE, basis)
-        crowded = CROWDED
-    else:
-        screen = full_screen(sets, threshold)
-        crowded = 1.0
+    basis = choose_basis(sets, prefix_dims)
+    search = Search(threshold, basis, NumpyProducts(block_rows))
+    sides = [search.side(rows) if len(rows) else None for rows in sets]
     starts = np.cumsum([0, *(len(part) for part in sets)])
-    product = np.empty(block_rows**2, np.float32)
     found = [EMPTY]
-    for a, b, rows, columns in _blocks(sets, comparisons, block_rows):
-        i, j = _candidates(screen.vectors[a][rows], screen.vectors[b][columns], screen, product)
-        if len(i) > crowded * block_rows**2:
-            whole = full_screen([sets[a][rows], sets[b][columns]], threshold)
-            i, j = _candidates(whole.vectors[0], whole.vectors[1], whole, product)
-        i, j = i + rows.start, j + columns.start
-        if a == b:
-            upper = i < j
-            i, j = i[upper], j[upper]
-        dots = pair_dots(sets[a], sets[b], i, j)
-        good = dots >= threshold
-        found.append(Pairs(i[good] + starts[a], j[good] + starts[b], dots[good]))
-    pairs = Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
-    order = np.lexsort((pairs.j, pairs.i))
-    return Pairs(*(column[order] for column in pairs))
-
-
-def _candidates(
-    left: np.ndarray, right: np.ndarray, screen: Screen, product: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions in a block whose upper bound reaches the screen's bound."""
-    # A contiguous view, for the last, smaller block too: the scan below is then one pass.
-    bounds = product[: len(left) * len(right)].reshape(len(left), len(right))
-    np.matmul(left, right.T, out=bounds)
-    return np.divmod(np.flatnonzero(bounds >= screen.bound), len(right))
-
-
-def _blocks(
-    sets: Sequence[np.ndarray], comparisons: Sequence[tuple[int, int]], block_rows: int
-) -> Iterator[tuple[int, int, slice, slice]]:
-    """(set, set, rows, columns); within one set only the upper triangle of blocks."""
     for a, b in comparisons:
-        for top in range(0, len(sets[a]), block_rows):
-            rows = slice(top, min(top + block_rows, len(sets[a])))
-            for left in range(top if a == b else 0, len(sets[b]), block_rows):
-                yield a, b, rows, slice(left, min(left + block_rows, len(sets[b])))
+        left, right = sides[a], sides[b]
+        if left is not None and right is not None:
+            pairs = search.compare(left, right)
+            found.append(pairs._replace(i=pairs.i + starts[a], j=pairs.j + starts[b]))
+    i, j, dots = (np.concatenate([part[k] for part in found]) for k in range(3))
+    order = np.lexsort((j, i))
+    counts = (sum(part.compared for part in found), sum(part.decided for part in found))
+    return Pairs(i[order], j[order], dots[order], *counts)
+
+
+def choose_basis(sets: Sequence[np.ndarray], prefix_dims: int) -> Basis | None:
+    """The principal basis of the sets; None, for all dimensions, where a prefix saves nothing."""
+    filled = [part for part in sets if len(part)]
+    if not filled or not 0 < prefix_dims < filled[0].shape[1]:
+        return None
+    return principal_basis(filled, prefix_dims)
+
+
+def _blocks(left: int, right: int, size: int, same: bool) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of each block; within one set only the upper triangle of blocks."""
+    for top in range(0, left, size):
+        rows = slice(top, min(top + size, left))
+        for start in range(top if same else 0, right, size):
+            yield rows, slice(start, min(start + size, right))
+
+
+def _refuse(found: Sequence[Pairs], limit: int) -> None:
+    rows, counts = np.unique(np.concatenate([part.i for part in found]), return_counts=True)
+    most = int(counts.argmax())
+    raise TooManyPairsError(limit, int(rows[most]), int(counts[most]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -13,45 +14,64 @@ FLOAT64_SLACK = 1e-9
 
 
 @dataclass(frozen=True)
-class Screen:
-    """Vectors float32 (n, k) a set; a pair of the wanted cosine has a dot >= `bound` in any BLAS.
+class Screened:
+    """Vectors float32 (n, k), and what is known of their errors.
 
-    Two float32 vectors of k components multiply, in any order of summation and with or without
-    fused operations, to within k u / (1 - k u) |x| |y| of the true product (Higham, Accuracy and
-    Stability of Numerical Algorithms, 2nd ed., equation 3.5).
+    Attributes:
+        vectors: whose products are the bounds.
+        longest: at least |a| of every row, without the column of the rest.
+        leak: at least |P'r| of every row.
+        norm: at least the length of every row of `vectors`, squared.
     """
 
-    vectors: list[np.ndarray]
-    bound: np.float32
+    vectors: np.ndarray
+    longest: float
+    leak: float
+    norm: float
 
 
-def full_screen(sets: Sequence[np.ndarray], threshold: int) -> Screen:
-    """All dimensions of int16 sets (n, d): float32 holds the integers, only the sum rounds."""
-    vectors = [rows.astype(np.float32) for rows in sets]
-    return Screen(vectors, _lowered(float(threshold), vectors, slack=0.0))
+@dataclass(frozen=True)
+class Basis:
+    """Directions P, float64 (d, m), and |P'P - I|: no property of P is assumed."""
+
+    directions: np.ndarray
+    skew: float
 
 
-def prefix_screen(
-    sets: Sequence[np.ndarray], threshold: int, scale: int, basis: np.ndarray
-) -> Screen:
-    """Coordinates a = x P in a basis P (d, m), and in one more column the length of the rest.
+def screen_whole(rows: np.ndarray) -> Screened:
+    """All dimensions of int16 rows (n, d): float32 holds the integers, only the sum rounds."""
+    vectors = rows.astype(np.float32)
+    return Screened(vectors, 0.0, 0.0, _norm(vectors))
+
+
+def screen_prefix(rows: np.ndarray, scale: int, basis: Basis) -> Screened:
+    """Coordinates a = x P in the basis, and in one more column the length of the rest.
 
     With r = x - P a and s = y - P b,
     x y = a b + a (P'P - I) b + a P's + b P'r + r s <= a b + |r| |s| + slack,
-    by Cauchy and Schwarz for r s. No property of P is assumed: the slack is measured, and is
-    about 1e-6 when P is orthonormal. So the product of the widened vectors is the upper bound.
+    by Cauchy and Schwarz for r s. The slack is measured, and is about 1e-6 when P is
+    orthonormal. So the product of the widened vectors is the upper bound.
     """
-    projected = [_project(rows, scale, basis) for rows in sets]
-    vectors = [part[0] for part in projected]
-    longest = max(part[1] for part in projected)
-    leak = max(part[2] for part in projected)
-    skew = float(np.linalg.norm(basis.T @ basis - np.eye(basis.shape[1])))
-    slack = skew * longest**2 + 2 * leak * longest + FLOAT64_SLACK
-    return Screen(vectors, _lowered(threshold / scale**2, vectors, slack))
+    vectors, longest, leak = _project(rows, scale, basis.directions)
+    return Screened(vectors, longest, leak, _norm(vectors))
 
 
-def principal_basis(sets: Sequence[np.ndarray], dimensions: int) -> np.ndarray:
-    """Leading eigenvectors, float64 (d, dimensions), of the sets' second moments (not centred).
+def whole_bound(left: Screened, right: Screened, threshold: int) -> np.float32:
+    """What a product of `screen_whole` reaches where the integer product is >= `threshold`."""
+    return _lowered(float(threshold), left, right)
+
+
+def prefix_bound(
+    left: Screened, right: Screened, threshold: int, scale: int, basis: Basis
+) -> np.float32:
+    """What a product of `screen_prefix` reaches where the integer product is >= `threshold`."""
+    slack = basis.skew * left.longest * right.longest + FLOAT64_SLACK
+    slack += left.leak * right.longest + right.leak * left.longest
+    return _lowered(threshold / scale**2 - slack, left, right)
+
+
+def principal_basis(sets: Sequence[np.ndarray], dimensions: int) -> Basis:
+    """The leading `dimensions` eigenvectors of the sets' second moments (not centred).
 
     They leave the least in the rest, so the bound is tight; any other basis is as correct.
     """
@@ -62,7 +82,8 @@ def principal_basis(sets: Sequence[np.ndarray], dimensions: int) -> np.ndarray:
         for start in range(0, len(rows), 8 * 4096):
             block = rows[start : start + 8 * 4096 : 8].astype(np.float64)
             moments += block.T @ block
-    return np.linalg.eigh(moments)[1][:, ::-1][:, :dimensions].copy()
+    directions = np.linalg.eigh(moments)[1][:, ::-1][:, :dimensions].copy()
+    return Basis(directions, float(np.linalg.norm(directions.T @ directions - np.eye(dimensions))))
 
 
 def _project(rows: np.ndarray, scale: int, basis: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -84,10 +105,20 @@ def _project(rows: np.ndarray, scale: int, basis: np.ndarray) -> tuple[np.ndarra
     return vectors, longest, leak
 
 
-def _lowered(threshold: float, vectors: list[np.ndarray], slack: float) -> np.float32:
-    width = vectors[0].shape[1]
+def _norm(vectors: np.ndarray) -> float:
+    squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
+    return float(squares.max(initial=0.0))
+
+
+def _lowered(threshold: float, left: Screened, right: Screened) -> np.float32:
+    """`threshold` less what any float32 product of the two may be too low by.
+
+    Two float32 vectors of k components multiply, in any order of summation and with or without
+    fused operations, to within k u / (1 - k u) |x| |y| of the true product (Higham, Accuracy and
+    Stability of Numerical Algorithms, 2nd ed., equation 3.5).
+    """
+    width = left.vectors.shape[1]
     gamma = width * UNIT_ROUNDOFF / (1 - width * UNIT_ROUNDOFF)
-    squares = [np.einsum("nd,nd->n", part, part, dtype=np.float64) for part in vectors]
-    longest = max((float(part.max()) for part in squares if len(part)), default=0.0)
-    lowered = threshold - slack - gamma * longest * (1 + FLOAT64_SLACK)
+    longest = sqrt(left.norm * right.norm)
+    lowered = threshold - gamma * longest * (1 + FLOAT64_SLACK)
     return np.nextafter(np.float32(lowered), np.float32(-np.inf))

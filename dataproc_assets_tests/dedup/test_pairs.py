@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataproc_assets.dedup import pairs
-from dataproc_assets.dedup.pairs import Pairs, find_pairs
+from dataproc_assets.dedup.pairs import (
+    NumpyProducts,
+    Pairs,
+    Search,
+    TooManyPairsError,
+    find_pairs,
+)
 from dataproc_assets.dedup.quantise import integer_threshold, quantise
 from dataproc_assets_tests.dedup.build import brute_force, planted
 
@@ -12,7 +18,7 @@ THRESHOLD = integer_threshold(0.97)
 
 
 def listed(found: Pairs) -> list[tuple[int, int, int]]:
-    return list(zip(*(column.tolist() for column in found), strict=True))
+    return list(zip(*(column.tolist() for column in found[:3]), strict=True))
 
 
 @settings(deadline=None)
@@ -76,3 +82,32 @@ def test_a_pair_exactly_at_the_threshold_is_in_and_one_below_is_out():
         assert listed(find_pairs([vectors], [(0, 0)], threshold, block_rows=8, prefix_dims=1)) == (
             expected
         )
+
+
+@pytest.mark.parametrize("width", [64, 768, 1280])
+@pytest.mark.parametrize("kind", ["random", "clustered", "equal", "orthogonal"])
+def test_no_pair_is_missed_in_any_geometry(kind: str, width: int):
+    random = np.random.default_rng(width)
+    centres = random.normal(size=(5, width))
+    vectors = {
+        "random": random.normal(size=(60, width)),
+        "clustered": centres[np.arange(60) % 5] + random.normal(size=(60, width)) * 0.17,
+        "equal": np.tile(centres[:1], (60, 1)),
+        "orthogonal": np.eye(width)[:60],
+    }[kind]
+    found = find_pairs([quantise(vectors)], [(0, 0)], THRESHOLD, block_rows=16, prefix_dims=32)
+    assert listed(found) == brute_force(vectors, 0.97)
+    everything = 60 * 59 // 2
+    assert found.compared == everything
+    assert len(found.i) <= found.decided <= everything
+    assert (len(found.i) == everything) == (kind == "equal")
+    assert (len(found.i) == 0) == (kind in ("random", "orthogonal"))
+
+
+def test_more_pairs_than_allowed_are_refused_with_the_row_that_has_most():
+    vectors = quantise(np.tile(planted(1, 16, 1), (40, 1)))
+    search = Search(THRESHOLD, None, NumpyProducts(8), max_pairs=100)
+    side = search.side(vectors)
+    with pytest.raises(TooManyPairsError) as refused:
+        search.compare(side, side)
+    assert (refused.value.row, refused.value.neighbours) == (0, 23)
