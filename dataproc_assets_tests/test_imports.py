@@ -22,7 +22,7 @@ BELOW = {
     "safety": {"config", "transforms"},
     "storage": {"config", "version"},
     "runners": {"config", "storage"},
-    "jobs": {"config", "storage", "models", "transforms", "runners"},
+    "jobs": {"config", "storage", "models", "transforms", "runners", "dedup"},
     "release": {"config", "storage", "transforms", "safety"},
     "gallery": {"config", "storage", "version"},
 }

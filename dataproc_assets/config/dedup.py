@@ -41,6 +41,26 @@ class DetailConfig(StrictModel):
         return self
 
 
+class SearchConfig(StrictModel):
+    """How the search is cut into blocks; none of it changes a pair.
+
+    Attributes:
+        segment_rows: vectors of one segment; each two segments are a unit of work.
+        block_rows: rows multiplied at a time on a processor: block_rows ** 2 * 4 bytes.
+        gpu_block_rows: the same on a GPU.
+        prefix_dims: principal dimensions that screen a pair; 0 screens in all.
+        job_pairs: more pairs to compare go to the job runner, fewer are compared in the asset.
+        max_pairs: of two segments; more of them end the search with the image that has most.
+    """
+
+    segment_rows: int = Field(ge=1)
+    block_rows: int = Field(ge=1)
+    gpu_block_rows: int = Field(ge=1)
+    prefix_dims: int = Field(ge=0)
+    job_pairs: int = Field(ge=0)
+    max_pairs: int = Field(ge=1)
+
+
 class DedupConfig(StrictModel):
     """How pairs are found and decided.
 
@@ -56,10 +76,10 @@ class DedupConfig(StrictModel):
     detail: DetailConfig
     link_cosine_min: float = Field(ge=-1, le=1)
     order: list[OrderColumn]
-    block_rows: int = Field(ge=1)  # costs memory: block_rows ** 2 * 4 bytes; changes no result
-    prefix_dims: int = Field(ge=0)  # 0 screens in all dimensions; changes no result
+    search: SearchConfig
     certificate_rows: int = Field(ge=1)
     certificate_seed: int = Field(ge=0)
+    borderline_pairs: int = Field(ge=0)  # shown on either side of the cosine
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

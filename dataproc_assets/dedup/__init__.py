@@ -1,8 +1,9 @@
 """Exact near-duplicate search: edges, clusters, representatives and lasting image ids."""
 
-from dataproc_assets.dedup.certificate import certificate
+from dataproc_assets.dedup.certificate import borderline, certificate
 from dataproc_assets.dedup.decide import EDGE_SCHEMA
-from dataproc_assets.dedup.edges import find_cross_edges, find_edges, find_new_edges
+from dataproc_assets.dedup.edges import find_cross_edges, find_edges
+from dataproc_assets.dedup.found import Found, Stacked
 from dataproc_assets.dedup.identity import LEDGER_SCHEMA, aliases, new_founders
 from dataproc_assets.dedup.items import ITEM_SCHEMA
 from dataproc_assets.dedup.members import MEMBER_SCHEMA, build_members
@@ -12,11 +13,13 @@ __all__ = [
     "ITEM_SCHEMA",
     "LEDGER_SCHEMA",
     "MEMBER_SCHEMA",
+    "Found",
+    "Stacked",
     "aliases",
+    "borderline",
     "build_members",
     "certificate",
     "find_cross_edges",
     "find_edges",
-    "find_new_edges",
     "new_founders",
 ]

@@ -6,9 +6,10 @@ import polars_hash as plh
 
 from dataproc_assets.config.dedup import DedupConfig
 from dataproc_assets.dedup.clusters import components
-from dataproc_assets.dedup.decide import phash_distance
+from dataproc_assets.dedup.decide import EDGE_SCHEMA, phash_distance
+from dataproc_assets.dedup.found import Found, Vectors
 from dataproc_assets.dedup.items import prepare, row_numbers, scored_vectors
-from dataproc_assets.dedup.quantise import SCALE, integer_threshold
+from dataproc_assets.dedup.quantise import SCALE, cosines, integer_threshold
 
 BIN = 0.005
 """Width of the histogram's bins of cosine."""
@@ -17,7 +18,11 @@ BLOCK_ROWS = 4096
 
 
 def certificate(
-    items: pl.DataFrame, edges: pl.DataFrame, config: DedupConfig, sample: int | None = None
+    items: pl.DataFrame,
+    edges: pl.DataFrame,
+    config: DedupConfig,
+    sample: int | None = None,
+    found: Found | None = None,
 ) -> dict:
     """Figures of one search over `items`: recall, what was compared, what was decided.
 
@@ -25,16 +30,17 @@ def certificate(
     all scored rows by float64 products of the quantised vectors. These are sums of integers
     below 2**53, thus exact, and owe nothing to blocks or screens. `missed` and `unfounded` count
     the edges that the search should or should not have; `recall` is 1.0 or there is a fault.
-    `histogram` counts the sample's cosines, in bins from a little below the threshold.
+    `histogram` counts the sample's cosines, in bins from a little below the threshold. Of `found`
+    only the vectors count here.
     """
-    rows = prepare(items)
-    numbers, vectors = scored_vectors(rows)
+    rows, numbers, vectors = _scored(items, found)
     drawn = _draw(rows, numbers, config, config.certificate_rows if sample is None else sample)
     pairs, histogram = _brute_force(numbers, vectors, drawn, config.cosine)
-    distance = phash_distance(pairs, rows)
-    recorded = pairs.filter((distance <= config.variant_distance).fill_null(True))
-    found = _found(rows, numbers[drawn], edges, config.cosine)
-    missed = len(recorded.join(found, on=["i", "j"], how="anti"))
+    alike = pairs.filter(pl.col("dot") >= integer_threshold(config.cosine)).select("i", "j")
+    distance = phash_distance(alike, rows)
+    recorded = alike.filter((distance <= config.variant_distance).fill_null(True))
+    reported = _reported(rows, numbers[drawn], edges, config.cosine)
+    missed = len(recorded.join(reported, on=["i", "j"], how="anti"))
     return {
         "rows": len(rows),
         "scored": len(numbers),
@@ -44,13 +50,51 @@ def certificate(
         "sample_rows": len(drawn),
         "sample_pairs": len(recorded),
         "missed": missed,
-        "unfounded": len(found.join(pairs, on=["i", "j"], how="anti")),
+        "unfounded": len(reported.join(alike, on=["i", "j"], how="anti")),
         "recall": 1 - missed / len(recorded) if len(recorded) else 1.0,
         "histogram": histogram,
     }
 
 
-def _found(
+def borderline(
+    items: pl.DataFrame, edges: pl.DataFrame, config: DedupConfig, found: Found | None = None
+) -> pl.DataFrame:
+    """The pairs nearest the cosine, up to `borderline_pairs` on either side, in `EDGE_SCHEMA`.
+
+    Those above are the edges of the lowest cosines. Those below, whose `kind` and `detail_distance`
+    are null, are the sample's, since the search keeps no pair below.
+    """
+    rows, numbers, vectors = _scored(items, found)
+    drawn = _draw(rows, numbers, config, config.certificate_rows)
+    pairs, _ = _brute_force(numbers, vectors, drawn, config.cosine)
+    below = (
+        pairs.filter(pl.col("dot") < integer_threshold(config.cosine))
+        .sort("dot", "i", "j", descending=[True, False, False])
+        .head(config.borderline_pairs)
+    )
+    unlike = pl.DataFrame(
+        {
+            "a": rows["image_key"].gather(below["i"]),
+            "b": rows["image_key"].gather(below["j"]),
+            "cosine": cosines(below["dot"].to_numpy()),
+            "phash_distance": phash_distance(below, rows),
+        }
+    )
+    above = edges.filter(pl.col("cosine") >= integer_threshold(config.cosine) / float(SCALE**2))
+    nearest = above.sort("cosine", "a", "b").head(config.borderline_pairs)
+    known = unlike.join(edges, on=["a", "b"], how="anti")
+    return pl.concat([nearest, known], how="diagonal").select(*EDGE_SCHEMA).sort("a", "b")
+
+
+def _scored(items: pl.DataFrame, found: Found | None) -> tuple[pl.DataFrame, np.ndarray, Vectors]:
+    """The prepared rows, the numbers of the scored ones, and their vectors."""
+    rows = prepare(items)
+    if found is None:
+        return rows, *scored_vectors(rows)
+    return rows, row_numbers(found.keys, rows), found.vectors
+
+
+def _reported(
     rows: pl.DataFrame, sampled: np.ndarray, edges: pl.DataFrame, cosine: float
 ) -> pl.DataFrame:
     """Edges (i, j) at or above the cosine that touch a sampled row."""
@@ -69,27 +113,28 @@ def _draw(rows: pl.DataFrame, numbers: np.ndarray, config: DedupConfig, sample: 
 
 
 def _brute_force(
-    numbers: np.ndarray, vectors: np.ndarray, drawn: np.ndarray, cosine: float
+    numbers: np.ndarray, vectors: Vectors, drawn: np.ndarray, cosine: float
 ) -> tuple[pl.DataFrame, list[dict]]:
-    """Pairs (i, j) of row numbers at or above the cosine, and the histogram."""
+    """Pairs (i, j) of row numbers with their `dot`, in the histogram's range; the histogram."""
     start = round(cosine - 10 * BIN, 6)
     bounds = np.append(np.arange(start, 1, BIN), np.inf)
     counts = np.zeros(len(bounds) - 1, np.int64)
-    threshold = integer_threshold(cosine)
-    found = [np.empty((2, 0), np.int64)]
+    lowest = integer_threshold(start)
+    met = [np.empty((3, 0), np.int64)]
     sampled = vectors[drawn].astype(np.float64)
     for top in range(0, len(vectors), BLOCK_ROWS):
         block = vectors[top : top + BLOCK_ROWS].astype(np.float64)
         dots = sampled @ block.T
         counts += np.histogram(dots / SCALE**2, bounds)[0]
-        left, right = np.nonzero(dots >= threshold)
-        found.append(np.stack([drawn[left], right + top]))
-    i, j = numbers[np.concatenate(found, axis=1)]
-    pairs = pl.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j)})
+        left, right = np.nonzero(dots >= lowest)
+        met.append(np.stack([drawn[left], right + top, dots[left, right].astype(np.int64)]))
+    one, other, dot = np.concatenate(met, axis=1)
+    i, j = numbers[one], numbers[other]
+    pairs = pl.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j), "dot": dot})
     counts[-1] -= len(drawn)  # each row met itself
     lows = (round(float(low), 6) for low in bounds[:-1])
     bins = [{"from": low, "pairs": int(n)} for low, n in zip(lows, counts, strict=True)]
-    return pairs.filter(pl.col("i") < pl.col("j")).unique(), bins
+    return pairs.filter(pl.col("i") < pl.col("j")).unique().sort("i", "j"), bins
 
 
 def _largest(rows: pl.DataFrame, edges: pl.DataFrame) -> int:

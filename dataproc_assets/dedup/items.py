@@ -26,13 +26,19 @@ ITEM_SCHEMA = {
     "page": pl.Int32,
 }
 """Columns beside `embedding`, an Array of Float16 or Float32, and `detail`, an Array of UInt8 as
-`planes` reads it; both null where never scored.
+`planes` reads it; both null where never scored. With what a search has found already no
+`embedding` is needed.
 
 `md5` and `sha256` are of the bytes, `record_md5` is the platform's claim, `linked_source` is the
 URL that a record names as its source. A column of nulls only may have any type.
 """
 
 MEASURED = ("embedding", "detail")
+
+
+def without_embedding(items: pl.DataFrame) -> pl.DataFrame:
+    """Items with no embedding: their vectors come with what a search has found."""
+    return items.with_columns(embedding=pl.lit(None))
 
 
 def prepare(items: pl.DataFrame) -> pl.DataFrame:
@@ -66,14 +72,23 @@ def scored_vectors(rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         ValueError: an embedding is zero or not finite; the image's key is named.
     """
     scored = rows.filter(pl.col("embedding").is_not_null())
-    if scored.is_empty():
-        return np.empty(0, np.int64), np.empty((0, 1), np.int16)
-    embeddings = scored["embedding"].to_numpy()
-    good = np.isfinite(embeddings).all(axis=1) & (embeddings != 0).any(axis=1)
+    return scored["row"].to_numpy(), quantised(scored["image_key"], scored["embedding"])
+
+
+def quantised(keys: pl.Series, embeddings: pl.Series) -> np.ndarray:
+    """The vectors int16 (n, d) of an Array column without nulls; (0, 1) where it is empty.
+
+    Raises:
+        ValueError: an embedding is zero or not finite; the image's key is named.
+    """
+    if embeddings.is_empty():
+        return np.empty((0, 1), np.int16)
+    values = embeddings.to_numpy()
+    good = np.isfinite(values).all(axis=1) & (values != 0).any(axis=1)
     if not good.all():
-        key = scored["image_key"][int(np.argmin(good))]
+        key = keys[int(np.argmin(good))]
         raise ValueError(f"the embedding of {key!r} is zero or not finite: score the image again")
-    return scored["row"].to_numpy(), quantise(embeddings)
+    return quantise(values)
 
 
 def row_numbers(keys: pl.Series, rows: pl.DataFrame) -> np.ndarray:
@@ -82,7 +97,10 @@ def row_numbers(keys: pl.Series, rows: pl.DataFrame) -> np.ndarray:
     Raises:
         ValueError: a key is not among the rows; it is named.
     """
-    found = keys.to_frame("image_key").join(rows, on="image_key", how="left", maintain_order="left")
+    known = rows.select("image_key", "row")
+    found = keys.to_frame("image_key").join(
+        known, on="image_key", how="left", maintain_order="left"
+    )
     unknown = found.filter(pl.col("row").is_null())
     if len(unknown):
         raise ValueError(

@@ -44,7 +44,8 @@ class Pairs(NamedTuple):
     decided: int = 0
 
 
-EMPTY = Pairs(*(np.empty(0, np.int64) for _ in range(3)))
+_NONE = np.empty(0, np.int64)
+EMPTY = Pairs(_NONE, _NONE, _NONE)
 
 
 class Products(Protocol):

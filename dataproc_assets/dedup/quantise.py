@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from dataproc_assets.dedup.found import Vectors
+
 SCALE = 32767
 """Length of a quantised unit vector: the largest int16, so that no component can overflow."""
 
@@ -43,7 +45,7 @@ def integer_threshold(cosine: float) -> int:
     return math.ceil(cosine * SCALE**2)
 
 
-def pair_dots(left: np.ndarray, right: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+def pair_dots(left: Vectors, right: Vectors, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Exact dot products int64 (p,) of rows `left[i]` and `right[j]`, both int16 (n, d)."""
     dots = np.empty(len(i), np.int64)
     for start in range(0, len(i), 4096):

@@ -4,7 +4,9 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.dedup import find_edges
+from dataproc_assets.dedup.items import without_embedding
 from dataproc_assets.defs.checks import curation as checks
+from dataproc_assets.defs.near_duplicates import within
 from dataproc_assets.defs.result import (
     count_reasons,
     counts_metadata,
@@ -49,10 +51,14 @@ def dedup_intra(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
     rows = strip_namespace(lake.read("augmented", source), source)
     trust = pl.lit(lake.project.sources[source].trust.image)
     items = dedup_items(rows.with_columns(source=pl.lit(source)), compared(lake, source), trust)
-    edges = find_edges(items, lake.project.dedup)
+    found, figures = within(context, lake, source)
+    edges = find_edges(without_embedding(items), lake.project.dedup, found)
     info = lake.write("dedup_intra", source, edges, key=["a", "b"], inputs=inputs)
     context.log.info(f"{source}: {info.rows} edges among {items.height} rows")
-    metadata = {"edges": counts_metadata(edges.lazy(), pl.col("kind"), "kind")}
+    metadata = {
+        "edges": counts_metadata(edges.lazy(), pl.col("kind"), "kind"),
+        "search": dg.MetadataValue.json(dict(figures)),
+    }
     return table_result(lake, "dedup_intra", source, info, metadata)
 
 

@@ -3,8 +3,10 @@
 import dagster as dg
 import polars as pl
 
-from dataproc_assets.dedup import build_members, certificate, find_cross_edges
+from dataproc_assets.dedup import borderline, build_members, certificate, find_cross_edges
+from dataproc_assets.dedup.items import without_embedding
 from dataproc_assets.defs.checks import images as checks
+from dataproc_assets.defs.near_duplicates import across
 from dataproc_assets.defs.result import (
     count_reasons,
     counts_metadata,
@@ -26,18 +28,24 @@ from dataproc_assets.transforms.units import texts_to_count
 def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
     """Find the edges between sources, and decide the members of each image."""
     inputs, project = lake.inputs("dedup_cross", None), lake.project
-    items = dedup_everything(lake)
+    items = without_embedding(dedup_everything(lake))
     within = lake.read_all("dedup_intra").collect()
-    edges = pl.concat([within, find_cross_edges(items, project.dedup)])
+    found, figures = across(context, lake)
+    edges = pl.concat([within, find_cross_edges(items, project.dedup, found)]).sort("a", "b")
     identity = read_ledger(lake.store, "identity").select("founding_key", "image_id")
     members = build_members(items, edges, identity, project.dedup)
     lake.write("dedup_cross", None, members, table="members", inputs=inputs)
-    info = lake.write("dedup_cross", None, edges, key=["a", "b"], inputs=inputs)
+    nearest = borderline(items, edges, project.dedup, found)
+    keys = ["a", "b"]
+    lake.write("dedup_cross", None, nearest, key=keys, table="borderline", inputs=inputs)
+    info = lake.write("dedup_cross", None, edges, key=keys, inputs=inputs)
+    figures_of_all = certificate(items, edges, project.dedup, found=found)
     context.log.info(f"{info.rows} edges among {items.height} rows")
     metadata = {
         "edges": counts_metadata(edges.lazy(), pl.col("kind"), "kind"),
         "roles": counts_metadata(members.lazy(), pl.col("role"), "role"),
-        "certificate": dg.MetadataValue.json(certificate(items, edges, project.dedup)),
+        "search": dg.MetadataValue.json(dict(figures)),
+        "certificate": dg.MetadataValue.json(figures_of_all),
     }
     return table_result(lake, "dedup_cross", None, info, metadata)
 

@@ -116,7 +116,9 @@ def job_metadata(result: JobResult) -> dict[str, Any]:
     }
 
 
-def progress_log(context: dg.AssetExecutionContext, what: str) -> OnProgress:
+def progress_log(
+    context: dg.AssetExecutionContext, what: str, things: str = "images"
+) -> OnProgress:
     """A callback that logs a job's progress now and then, and shows it to who watches."""
     last, logged = 0.0, -1
     show = watching.get()
@@ -135,7 +137,7 @@ def progress_log(context: dg.AssetExecutionContext, what: str) -> OnProgress:
         left = f", {duration((progress.total - progress.done) / rate)} left" if rate else ""
         errors = f", errors {progress.errors}" if progress.errors else ""
         context.log.info(
-            f"{what}: {progress.done} of {progress.total} images, {rate:.1f}/s{left}{errors}"
+            f"{what}: {progress.done} of {progress.total} {things}, {rate:.1f}/s{left}{errors}"
         )
 
     return log

@@ -52,14 +52,9 @@ def flags(lake: Lake) -> pl.LazyFrame:
 
 
 def compared(lake: Lake, source: str) -> pl.LazyFrame:
-    """`image_key`, `embedding` and `detail` of a source's images at their present versions."""
-    config, present = lake.project.dedup, lake.read("inventory", source)
-    metrics = {"embedding": config.embedding, "detail": config.detail.metric}
-    embedding, detail = (
-        current_column(lake.parts.read(metric, source), present, metric, column)
-        for column, metric in metrics.items()
-    )
-    return embedding.join(detail, on="image_key", how="full", coalesce=True)
+    """`image_key` and `detail` of a source's images at their present versions."""
+    metric, present = lake.project.dedup.detail.metric, lake.read("inventory", source)
+    return current_column(lake.parts.read(metric, source), present, metric, "detail")
 
 
 def late_folder(source: str | None) -> str:

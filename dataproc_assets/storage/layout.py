@@ -54,6 +54,36 @@ def done_path(part: str) -> str:
     return f"{part.removesuffix('.parquet')}.json"
 
 
+def segments_path(metric: str, fingerprint: str, source: str) -> str:
+    """The folder of a source's quantised embeddings, cut into segments."""
+    return f"{segments_folder(metric, fingerprint)}/{source}"
+
+
+def segments_folder(metric: str, fingerprint: str) -> str:
+    """The folder of all sources' segments of one metric."""
+    return f"units/segments/{metric}/{fingerprint}"
+
+
+def vectors_path(segment: str) -> str:
+    """The vectors of a segment, (n, d) int16, as NumPy writes them."""
+    return f"{segment}.vectors.npy"
+
+
+def keys_path(segment: str) -> str:
+    """Whose vectors they are; written last, it is the done mark."""
+    return f"{segment}.keys.parquet"
+
+
+def pairs_path(metric: str, fingerprint: str, search: str) -> str:
+    """The folder of the near-duplicate pairs of one metric's segments."""
+    return f"units/pairs/{metric}/{fingerprint}/{search}"
+
+
+def pairs_part_path(folder: str, left: str, right: str) -> str:
+    """The pairs of two segments: `…/{left}-{right}.pairs.parquet`; its `.json` is the done mark."""
+    return f"{folder}/{left.rpartition('/')[2]}-{right.rpartition('/')[2]}.pairs.parquet"
+
+
 def release_path(name: str) -> str:
     """The folder of a release."""
     return f"releases/{name}"

@@ -44,15 +44,22 @@ class Parts:
         """
         return listing_digest(self._finished(metric, source))
 
+    def versions(self, metric: str, source: str) -> dict[str, str]:
+        """The finished parts and their versions on storage, sorted."""
+        return dict(self._finished(metric, source).sort("path").select("path", "version").rows())
+
     def read(self, metric: str, source: str) -> pl.LazyFrame:
         """All finished rows, with their `part`."""
         frames = [
-            pl.scan_parquet(BytesIO(self._store.get(path))).with_columns(part=pl.lit(path))
-            for path in self.paths(metric, source)
+            self.scan(path).with_columns(part=pl.lit(path)) for path in self.paths(metric, source)
         ]
         if not frames:
             return EMPTY_PART.to_frame().lazy()
         return pl.concat(frames)
+
+    def scan(self, path: str) -> pl.LazyFrame:
+        """The rows of one part."""
+        return pl.scan_parquet(BytesIO(self._store.get(path)))
 
     def newest_marks(self, metric: str, source: str, count: int) -> list[str]:
         """The done marks of the parts that were finished last, the newest first."""

@@ -28,7 +28,7 @@ def dedup_items(rows: pl.LazyFrame, measured: pl.LazyFrame, trust: pl.Expr) -> p
     """The items of the search, in key order: every known row, scored or not.
 
     Rows dropped before are items too: their links, hashes and likeness still speak for what is
-    kept. `measured` holds `image_key`, `embedding` and `detail`; `trust` is the trust in the
+    kept. `measured` holds `image_key` and `detail`; `trust` is the trust in the
     source's pixels, from `source`.
     """
     return (

@@ -16,6 +16,14 @@ DIMENSIONS = 8
 SOURCES = ("danbooru", "gelbooru", "pixiv")
 DETAIL = {"metric": "pixels", "floor": 5, "noise": 4, "ceiling": 80, "chroma": 40, "reach": 0.03}
 SIDE = 16
+SEARCH = {
+    "segment_rows": 10,
+    "block_rows": 64,
+    "gpu_block_rows": 64,
+    "prefix_dims": 3,
+    "job_pairs": 0,
+    "max_pairs": 10_000,
+}
 
 
 def make_config(**changes) -> DedupConfig:
@@ -27,10 +35,10 @@ def make_config(**changes) -> DedupConfig:
         "detail": DETAIL,
         "link_cosine_min": 0.8,
         "order": [{"column": "trust", "direction": "descending"}],
-        "block_rows": 64,
-        "prefix_dims": 3,
+        "search": SEARCH,
         "certificate_rows": 100,
         "certificate_seed": 1,
+        "borderline_pairs": 5,
     }
     return DedupConfig.model_validate(values | changes)
 

@@ -1,6 +1,6 @@
 import polars as pl
 
-from dataproc_assets.dedup import certificate, find_edges
+from dataproc_assets.dedup import borderline, certificate, find_edges
 from dataproc_assets_tests.dedup.build import make_config, make_items, planted
 
 CONFIG = make_config(certificate_rows=50)
@@ -60,3 +60,18 @@ def test_nothing_to_search_is_certified_too():
     items = crawl()[:0]
     report = certificate(items, find_edges(items, CONFIG), CONFIG)
     assert (report["recall"], report["largest_component"]) == (1.0, 0)
+
+
+def test_the_pairs_nearest_the_threshold_are_shown_on_both_sides():
+    items = crawl()
+    edges = find_edges(items, CONFIG)
+    config = make_config(certificate_rows=60)
+    shown = borderline(items, edges, config)
+    above, below = (
+        shown.filter(pl.col("kind").is_not_null()),
+        shown.filter(pl.col("kind").is_null()),
+    )
+    assert above.height == below.height == config.borderline_pairs
+    assert above["cosine"].min() >= 0.97 > below["cosine"].max() > 0.92
+    assert set(above["cosine"]) == set(edges["cosine"].sort().head(above.height))
+    assert borderline(items.reverse(), edges, config).equals(shown)

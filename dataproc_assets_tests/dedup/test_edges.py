@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from dataproc_assets.dedup import find_cross_edges, find_edges, find_new_edges
-from dataproc_assets_tests.dedup.build import SOURCES, crawls, make_config, make_items
+from dataproc_assets.dedup import find_cross_edges, find_edges
+from dataproc_assets_tests.dedup.build import SEARCH, SOURCES, crawls, make_config, make_items
 
 CONFIG = make_config()
 
@@ -22,7 +22,7 @@ def test_row_order_and_blocks_change_nothing(
     items: pl.DataFrame, data: st.DataObject, block_rows: int, prefix: int
 ):
     order = data.draw(st.permutations(range(len(items))))
-    other = make_config(block_rows=block_rows, prefix_dims=prefix)
+    other = make_config(search=SEARCH | {"block_rows": block_rows, "prefix_dims": prefix})
     assert_frame_equal(find_edges(items[order], other), find_edges(items, CONFIG))
 
 
@@ -31,14 +31,6 @@ def test_row_order_and_blocks_change_nothing(
 def test_sources_one_by_one_and_across_equal_one_run(items: pl.DataFrame):
     alone = [find_edges(items.filter(pl.col("source") == source), CONFIG) for source in SOURCES]
     parts = union(*alone, find_cross_edges(items, CONFIG))
-    assert_frame_equal(parts, find_edges(items, CONFIG))
-
-
-@settings(deadline=None, max_examples=40)
-@given(items=crawls(), cut=st.integers(0, 14))
-def test_new_edges_and_the_old_equal_one_run(items: pl.DataFrame, cut: int):
-    old, new = items[:cut], items[cut:]
-    parts = union(find_edges(old, CONFIG), find_new_edges(old, new, CONFIG))
     assert_frame_equal(parts, find_edges(items, CONFIG))
 
 
