@@ -4,6 +4,10 @@
 from OMP_NUM_THREADS. Each timed search is its own process, so that its peak memory is its own.
 The OpenBLAS inside faiss's wheel takes its oldest kernels on CPUs newer than itself, and is then
 many times slower: `faiss, newest kernels` names the right ones to it, and is the peer to beat.
+`k-means cells` compares only what falls into one cell of faiss's spherical k-means, as SemDeDup
+does (arXiv:2303.09540, about a thousand cells, here one for every 200 rows): faster or not, it
+misses the pairs that a border parts, and its recall says how many. `--new SHARE` compares that
+share of the rows with all, as a crawl's next drop is; `--growth` runs several sizes.
 """
 
 import argparse
@@ -26,7 +30,8 @@ PEER = "faiss"
 PEER_TUNED = "faiss, newest kernels"
 OURS = "dataproc_assets"
 UNPRUNED = "dataproc_assets, no prefix"
-SIDES = (OURS, UNPRUNED, PEER, PEER_TUNED)
+CELLS = "k-means cells"
+SIDES = (OURS, UNPRUNED, CELLS, PEER, PEER_TUNED)
 
 
 def embeddings(rows: int, dimensions: int, spectrum: float, seed: int) -> np.ndarray:
@@ -49,11 +54,15 @@ def embeddings(rows: int, dimensions: int, spectrum: float, seed: int) -> np.nda
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def search_ours(vectors: np.ndarray, cosine: float, block_rows: int, prefix_dims: int):
-    """Pairs (i, j) of this project, quantisation included."""
+def search_ours(
+    vectors: np.ndarray, cosine: float, block_rows: int, prefix_dims: int, new: float = 0.0
+):
+    """Pairs (i, j) of this project, quantisation included; of the last rows only, with `new`."""
+    rows = quantise(vectors)
+    old = len(rows) - round(new * len(rows))
     found = find_pairs(
-        [quantise(vectors)],
-        [(0, 0)],
+        [rows[:old], rows[old:]] if new else [rows],
+        [(0, 1), (1, 1)] if new else [(0, 0)],
         integer_threshold(cosine),
         block_rows=block_rows,
         prefix_dims=prefix_dims,
@@ -75,18 +84,39 @@ def search_faiss(vectors: np.ndarray, cosine: float):
     return i[order], j[order]
 
 
+def search_cells(vectors: np.ndarray, cosine: float):
+    """Pairs (i, j), i < j, within the cells of a k-means."""
+    import faiss  # optional: only the peer needs it
+
+    cells = max(1, len(vectors) // 200)
+    kmeans = faiss.Kmeans(vectors.shape[1], cells, niter=10, spherical=True, seed=1)
+    kmeans.train(vectors)
+    nearest = kmeans.index.search(vectors, 1)[1][:, 0]  # type: ignore[union-attr]
+    found = [np.empty((2, 0), np.int64)]
+    for cell in range(cells):
+        rows = np.flatnonzero(nearest == cell)
+        i, j = np.nonzero(np.triu(vectors[rows] @ vectors[rows].T >= cosine, 1))
+        found.append(np.stack([rows[i], rows[j]]))
+    i, j = np.concatenate(found, axis=1)
+    order = np.lexsort((j, i))
+    return i[order], j[order]
+
+
 def measure(arguments: argparse.Namespace) -> None:
     """One search in this process: seconds and peak memory as JSON, pairs to a file."""
     vectors = np.load(arguments.vectors)
-    if arguments.side in (PEER, PEER_TUNED):
+    if arguments.side in (CELLS, PEER, PEER_TUNED):
         import faiss  # noqa: F401  the import is not part of the search
     before = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
     if arguments.side in (PEER, PEER_TUNED):
         i, j = search_faiss(vectors, arguments.cosine)
+    elif arguments.side == CELLS:
+        i, j = search_cells(vectors, arguments.cosine)
     else:
         prefix = arguments.prefix_dims if arguments.side == OURS else 0
-        i, j = search_ours(vectors, arguments.cosine, arguments.block_rows, prefix)
+        sizes = (arguments.block_rows, prefix, arguments.new)
+        i, j = search_ours(vectors, arguments.cosine, *sizes)
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF)
     np.save(arguments.pairs, np.stack([i, j]))
@@ -130,6 +160,8 @@ def main() -> None:
     parser.add_argument("--spectrum", type=float, default=1.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sample", type=int, default=500, help="rows that measure recall")
+    parser.add_argument("--new", type=float, default=0.0, help="share of the rows that is new")
+    parser.add_argument("--growth", type=int, nargs="+", help="several sizes in place of --rows")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--vectors", help=argparse.SUPPRESS)
@@ -138,8 +170,10 @@ def main() -> None:
     if arguments.side:
         measure(arguments)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        compare(arguments, Path(folder))
+    for rows in arguments.growth or [arguments.rows]:
+        arguments.rows = rows
+        with tempfile.TemporaryDirectory() as folder:
+            compare(arguments, Path(folder))
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> None:
@@ -148,7 +182,9 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     np.save(folder / "vectors.npy", vectors)
     results: dict[str, list[dict]] = {side: [] for side in arguments.sides}
     files = ["--vectors", folder / "vectors.npy", "--pairs", folder / "pairs.npy"]
+    old = round((1 - arguments.new) * arguments.rows) if arguments.new else 0
     expected = brute_force(vectors, arguments.cosine, arguments.sample)
+    expected = {(i, j) for i, j in expected if j >= old}
     for _ in range(arguments.repeats):
         for side in arguments.sides:
             command = [sys.executable, __file__, *sys.argv[1:], "--side", side, *files]
@@ -159,7 +195,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
                 print(f"{side}: not measured ({done.stderr.strip().splitlines()[-1]})")
                 continue
             pairs = np.load(folder / "pairs.npy")
-            found = {(int(i), int(j)) for i, j in pairs.T if i < arguments.sample}
+            found = {(int(i), int(j)) for i, j in pairs.T if i < arguments.sample and j >= old}
             result = json.loads(done.stdout) | {"pairs": pairs.shape[1]}
             result["recall"] = len(found & expected) / max(len(expected), 1)
             results[side].append(result)

@@ -19,8 +19,15 @@ EDGE_SCHEMA = {
 }
 
 
-def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+def decide(
+    pairs: pl.DataFrame,
+    rows: pl.DataFrame,
+    config: DedupConfig,
+    details: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Pairs i < j, `evidence` List(String), `dot` Int64|null as edges in `EDGE_SCHEMA`.
+
+    `details`, image_key and `detail`, stands for the rows' own column, where only some are known.
 
     - A hash says equal bytes: duplicate, whatever the pictures look like.
     - At or above the cosine: duplicate within the pHash distance where the detail does not
@@ -55,7 +62,7 @@ def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.D
     close = measured.select(alike & near & ~same_bytes).to_series()
     return (
         measured.with_columns(
-            _detail_distance(pairs, close, rows, config),
+            _detail_distance(pairs, close, rows, config, details),
             keys.gather(pairs["i"]).alias("a"),
             keys.gather(pairs["j"]).alias("b"),
             _cosine(pairs["dot"]),
@@ -68,12 +75,22 @@ def decide(pairs: pl.DataFrame, rows: pl.DataFrame, config: DedupConfig) -> pl.D
 
 
 def _detail_distance(
-    pairs: pl.DataFrame, close: pl.Series, rows: pl.DataFrame, config: DedupConfig
+    pairs: pl.DataFrame,
+    close: pl.Series,
+    rows: pl.DataFrame,
+    config: DedupConfig,
+    details: pl.DataFrame | None,
 ) -> pl.Series:
     """Of the `close` pairs, which alone it can part; null for all others."""
     places = np.flatnonzero(close.to_numpy())
-    i, j = (pairs[end].to_numpy()[places] for end in ("i", "j"))
-    found = detail_distance(rows["detail"], i, j, config.detail)
+    ends = [pairs[end].to_numpy()[places] for end in ("i", "j")]
+    asked = np.unique(np.concatenate(ends))
+    known = rows if details is None else details
+    some = rows.select(pl.col("image_key").gather(asked)).join(
+        known.select("image_key", "detail"), on="image_key", how="left", maintain_order="left"
+    )
+    i, j = (np.searchsorted(asked, end) for end in ends)
+    found = detail_distance(some["detail"], i, j, config.detail)
     return _nulls(found, len(pairs)).scatter(places, found)
 
 

@@ -62,7 +62,8 @@ def _edges(
         .agg(pl.col("evidence").drop_nulls())
         .sort("i", "j")
     )
-    return decide(pairs.with_columns(_dots(pairs, numbers, found.vectors, len(rows))), rows, config)
+    dots = _dots(pairs, numbers, found.vectors, len(rows))
+    return decide(pairs.with_columns(dots), rows, config, found.details)
 
 
 def _compared(

@@ -44,9 +44,12 @@ class Found(NamedTuple):
         vectors: int16 (n, d).
         i: of each pair the one vector, int64 (p,).
         j: the other.
+        details: `image_key` and `detail` of the vectors that have a pair; None where the items
+            hold them.
     """
 
     keys: pl.Series
     vectors: Vectors
     i: np.ndarray
     j: np.ndarray
+    details: pl.DataFrame | None = None

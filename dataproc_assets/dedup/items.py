@@ -26,8 +26,7 @@ ITEM_SCHEMA = {
     "page": pl.Int32,
 }
 """Columns beside `embedding`, an Array of Float16 or Float32, and `detail`, an Array of UInt8 as
-`planes` reads it; both null where never scored. With what a search has found already no
-`embedding` is needed.
+`planes` reads it; both null where never scored. Both may be all null where `Found` is given.
 
 `md5` and `sha256` are of the bytes, `record_md5` is the platform's claim, `linked_source` is the
 URL that a record names as its source. A column of nulls only may have any type.
@@ -36,9 +35,9 @@ URL that a record names as its source. A column of nulls only may have any type.
 MEASURED = ("embedding", "detail")
 
 
-def without_embedding(items: pl.DataFrame) -> pl.DataFrame:
-    """Items with no embedding: their vectors come with what a search has found."""
-    return items.with_columns(embedding=pl.lit(None))
+def unmeasured(items: pl.DataFrame) -> pl.DataFrame:
+    """Items without `MEASURED` columns, as those whose vectors and details a search has found."""
+    return items.with_columns(pl.lit(None).alias(name) for name in MEASURED)
 
 
 def prepare(items: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.dedup import find_edges
-from dataproc_assets.dedup.items import without_embedding
+from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import curation as checks
 from dataproc_assets.defs.near_duplicates import within
 from dataproc_assets.defs.result import (
@@ -14,7 +14,7 @@ from dataproc_assets.defs.result import (
     table_result,
 )
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import compared, with_kept_metrics
+from dataproc_assets.defs.tables import with_kept_metrics
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.transforms.augment import augment
 from dataproc_assets.transforms.dedup_items import dedup_items
@@ -50,9 +50,9 @@ def dedup_intra(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
     inputs = lake.inputs("dedup_intra", source)
     rows = strip_namespace(lake.read("augmented", source), source)
     trust = pl.lit(lake.project.sources[source].trust.image)
-    items = dedup_items(rows.with_columns(source=pl.lit(source)), compared(lake, source), trust)
+    items = dedup_items(rows.with_columns(source=pl.lit(source)), trust)
     found, figures = within(context, lake, source)
-    edges = find_edges(without_embedding(items), lake.project.dedup, found)
+    edges = find_edges(unmeasured(items), lake.project.dedup, found)
     info = lake.write("dedup_intra", source, edges, key=["a", "b"], inputs=inputs)
     context.log.info(f"{source}: {info.rows} edges among {items.height} rows")
     metadata = {

@@ -46,12 +46,13 @@ def gallery_tables(lake: Lake) -> GalleryTables:
     never = pl.col("flags").list.set_intersection(list(NEVER_FLAGS))
     held = against.select("image_key", rule=never).explode("rule").drop_nulls("rule")
     ledger = read_ledger(lake.store, "quarantine").select("image_key", "rule")
+    below = lake.read("borderline").filter(pl.col("kind").is_null())
     manifests = [read_manifest(lake.store, release_path(name)) for name in project.releases]
     return GalleryTables(
         augmented=all_rows(lake).collect(),
         flags=against,
         cosine=project.dedup.cosine,
-        edges=lake.read("dedup_cross").collect(),
+        edges=pl.concat([lake.read("dedup_cross"), below]).collect(),
         members=lake.read("members").collect(),
         images=lake.read("images").collect(),
         sanitized={name: lake.read("sanitized", name).collect() for name in project.recipes},

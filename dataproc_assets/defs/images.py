@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.dedup import borderline, build_members, certificate, find_cross_edges
-from dataproc_assets.dedup.items import without_embedding
+from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import images as checks
 from dataproc_assets.defs.near_duplicates import across
 from dataproc_assets.defs.result import (
@@ -28,7 +28,7 @@ from dataproc_assets.transforms.units import texts_to_count
 def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
     """Find the edges between sources, and decide the members of each image."""
     inputs, project = lake.inputs("dedup_cross", None), lake.project
-    items = without_embedding(dedup_everything(lake))
+    items = unmeasured(dedup_everything(lake))
     within = lake.read_all("dedup_intra").collect()
     found, figures = across(context, lake)
     edges = pl.concat([within, find_cross_edges(items, project.dedup, found)]).sort("a", "b")

@@ -14,6 +14,7 @@ from dataproc_assets.dedup import Found, Stacked
 from dataproc_assets.defs import segments
 from dataproc_assets.defs.pipes import messages
 from dataproc_assets.defs.run_pass import progress_log
+from dataproc_assets.defs.tables import details
 from dataproc_assets.jobs.search_pairs import PairSearch
 from dataproc_assets.runners import Job, make_runner
 from dataproc_assets.storage.lake import Lake
@@ -76,7 +77,7 @@ def _search(
         _run_job(context, lake, due, what)
     elif due:
         PairSearch(_config(lake)).run(due)
-    found = _found(lake, keys, tasks)
+    found = _with_details(lake, _found(lake, keys, tasks), keys)
     figures = Counter(segments=len(keys), searched_now=len(due))
     for mark in marks.values():
         figures.update(json.loads(lake.store.get(mark)))
@@ -148,6 +149,15 @@ def _found(lake: Lake, keys: Keys, tasks: list[Task]) -> Found:
         found.append(np.stack([i, j])[:, (i >= 0) & (j >= 0)])
     i, j = np.concatenate(found, axis=1)
     return Found(alive["image_key"], Stacked(parts, segment, row), i, j)
+
+
+def _with_details(lake: Lake, found: Found, keys: Keys) -> Found:
+    """With the thumbnails of what has a pair: they may part it."""
+    paired = found.keys.gather(np.unique(np.concatenate([found.i, found.j])))
+    sources = sorted({name.partition("/")[0] for name in keys})
+    each = [details(lake, source, paired) for source in sources]
+    empty = pl.DataFrame(schema={"image_key": pl.String, "detail": pl.Null})
+    return found._replace(details=pl.concat([empty, *each], how="vertical_relaxed"))
 
 
 def _places(

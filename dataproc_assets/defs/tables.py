@@ -7,6 +7,7 @@ from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.safety.flags import NEVER_FLAGS, safety_flags
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets.storage.parts import EMPTY_PART
 from dataproc_assets.transforms.dedup_items import current_column, dedup_items
 from dataproc_assets.transforms.namespace import add_namespace, strip_namespace
 from dataproc_assets.transforms.pending import pending
@@ -51,10 +52,20 @@ def flags(lake: Lake) -> pl.LazyFrame:
     ).drop("held")
 
 
-def compared(lake: Lake, source: str) -> pl.LazyFrame:
-    """`image_key` and `detail` of a source's images at their present versions."""
+def details(lake: Lake, source: str, keys: pl.Series) -> pl.DataFrame:
+    """`image_key` and `detail` of some of a source's images, at their present versions.
+
+    Part after part is read, since all thumbnails of a crawl may not fit in memory.
+    """
     metric, present = lake.project.dedup.detail.metric, lake.read("inventory", source)
-    return current_column(lake.parts.read(metric, source), present, metric, "detail")
+    wanted = keys.rename("image_key").to_frame()
+    rows = []
+    for part in lake.parts.paths(metric, source):
+        some = lake.parts.scan(part).join(wanted.lazy(), on="image_key", how="semi").collect()
+        if some.height:
+            rows.append(some.lazy().with_columns(part=pl.lit(part)))
+    measured = pl.concat(rows) if rows else EMPTY_PART.to_frame().lazy()
+    return current_column(measured, present, metric, "detail").sort("image_key").collect()
 
 
 def late_folder(source: str | None) -> str:
@@ -108,7 +119,5 @@ def with_kept_metrics(lake: Lake, source: str, rows: pl.LazyFrame) -> pl.LazyFra
 def dedup_everything(lake: Lake) -> pl.DataFrame:
     """The items of the search over all sources."""
     trust = {name: source.trust.image for name, source in lake.project.sources.items()}
-    frames = [compared(lake, name) for name in sorted(lake.project.sources)]
-    measured = pl.concat(frames, how="vertical_relaxed")
     believed = pl.col("source").replace_strict(trust, return_dtype=pl.Float64)
-    return dedup_items(all_rows(lake), measured, believed)
+    return dedup_items(all_rows(lake), believed)

@@ -75,7 +75,8 @@ class GalleryTables:
     in SCHEMAS are not read and those that are missing count as unknown, but a key must be there.
     `funnel` is in the order of the stages. `previews` are decoded latents (WebP bytes) by the
     SHA-256 of their original; `releases` are published manifests as dicts; `cosine` is the
-    threshold of dedup. `quarantined` has a row for each key and rule.
+    threshold of dedup; an edge without a kind joins nothing and is only shown. `quarantined` has a
+    row for each key and rule.
     """
 
     augmented: pl.DataFrame

@@ -24,12 +24,11 @@ def current_column(
     )
 
 
-def dedup_items(rows: pl.LazyFrame, measured: pl.LazyFrame, trust: pl.Expr) -> pl.DataFrame:
+def dedup_items(rows: pl.LazyFrame, trust: pl.Expr) -> pl.DataFrame:
     """The items of the search, in key order: every known row, scored or not.
 
     Rows dropped before are items too: their links, hashes and likeness still speak for what is
-    kept. `measured` holds `image_key` and `detail`; `trust` is the trust in the
-    source's pixels, from `source`.
+    kept. `trust` is the trust in the source's pixels, from `source`.
     """
     return (
         rows.select(
@@ -52,7 +51,6 @@ def dedup_items(rows: pl.LazyFrame, measured: pl.LazyFrame, trust: pl.Expr) -> p
             post_id="post_id",
             page="page",
         )
-        .join(measured, on="image_key", how="left")
         .sort("image_key")
         .collect()
     )

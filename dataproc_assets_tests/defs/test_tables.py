@@ -1,6 +1,6 @@
 import polars as pl
 
-from dataproc_assets.defs.tables import all_rows, captions, compared, dedup_everything, flags
+from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, details, flags
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets_tests.defs.world import (
@@ -21,29 +21,28 @@ def test_all_rows_have_plain_names_and_their_source(finished: World):
     assert {"title", "clip_score", "keep", "tier"} <= set(rows.columns)
 
 
-def test_what_is_compared_is_that_of_the_present_version(world: World):
-    rows = compared(world.lake, "pixiv").sort("image_key").collect()
-    assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/101_p0", "pixiv/103_p0"]
+def test_details_are_those_of_the_present_version(world: World):
+    asked = pl.Series(["pixiv/100_p0", "pixiv/101_p0", FEW_BOOKMARKS, "danbooru/2"])
+    rows = details(world.lake, "pixiv", asked)
+    assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/101_p0"]
     assert rows["detail"].null_count() == 0
     changed = pl.when(pl.col("image_key") == "pixiv/101_p0").then(pl.lit("other"))
     inventory = world.lake.read("inventory", "pixiv").collect()
     version = changed.otherwise("version").alias("version")
     world.lake.write("inventory", "pixiv", inventory.with_columns(version))
-    rows = compared(world.lake, "pixiv").sort("image_key").collect()
-    assert rows["image_key"].to_list() == ["pixiv/100_p0", "pixiv/103_p0"]
+    assert details(world.lake, "pixiv", asked)["image_key"].to_list() == ["pixiv/100_p0"]
 
 
 def test_a_part_without_its_done_mark_is_not_read(world: World):
     for part in world.lake.parts.paths("pixels", "pixiv"):
         world.lake.store.delete(layout.done_path(part))
-    rows = compared(world.lake, "pixiv").sort("image_key").collect()
-    assert rows.is_empty()
+    assert details(world.lake, "pixiv", pl.Series(["pixiv/100_p0"])).is_empty()
 
 
 def test_items_are_all_rows_in_key_order_scored_or_not(finished: World):
     items = dedup_everything(finished.lake)
     assert items.height == 11 and items["image_key"].is_sorted()
-    unscored = items.filter(pl.col("detail").is_null())["image_key"].to_list()
+    unscored = items.filter(pl.col("phash").is_null())["image_key"].to_list()
     assert unscored == [FEW_BOOKMARKS, "pixiv/104_p0"]
     assert dict(items.select("source", "trust").unique().iter_rows()) == {
         "danbooru": 0.85,

@@ -58,15 +58,9 @@ def test_every_row_is_an_item_scored_or_not_kept_or_not():
         {"image_key": "x/1", "source": "x", "keep": True, "pixels": 12, "linked_pixiv_id": "5"},
         **FACTS,
     ).lazy()
-    vectors = pl.LazyFrame(
-        {"image_key": ["x/1"], "embedding": [[1, 0]], "detail": [[9]]},
-        schema={"image_key": pl.String, "embedding": VECTOR, "detail": pl.Array(pl.UInt8, 1)},
-    )
-    items = dedup_items(known, vectors, pl.lit(0.5))
+    items = dedup_items(known, pl.lit(0.5))
     assert items["image_key"].to_list() == ["x/1", "x/2"]
     assert items["keep"].to_list() == [True, False]
-    assert items["embedding"].to_list() == [[1.0, 0.0], None]
-    assert items["detail"].to_list() == [[9], None]
     assert items["md5"].to_list() == [None, "m2"]
     assert items["record_md5"].to_list() == [None, "r2"]
     assert items["linked_pixiv_id"].to_list() == ["5", None]

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from dataproc_assets.dedup import certificate
-from dataproc_assets.dedup.items import without_embedding
+from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.near_duplicates import everything
 from dataproc_assets.defs.stage import Check
 from dataproc_assets.defs.tables import dedup_everything, flags
@@ -18,7 +18,7 @@ Outcome = tuple[bool, dict[str, Any]]
 
 def _exact(lake: Lake, _: str | None) -> Outcome:
     edges = lake.read("dedup_cross").collect()
-    items = without_embedding(dedup_everything(lake))
+    items = unmeasured(dedup_everything(lake))
     figures = certificate(items, edges, lake.project.dedup, found=everything(lake))
     shown = {name: figures[name] for name in ("recall", "missed", "unfounded", "sample_rows")}
     return figures["missed"] == 0 and figures["unfounded"] == 0, shown
