@@ -3,7 +3,13 @@
 import dagster as dg
 import polars as pl
 
-from dataproc_assets.dedup import borderline, build_members, certificate, find_cross_edges
+from dataproc_assets.dedup import (
+    LEDGER_SCHEMA,
+    borderline,
+    build_members,
+    certificate,
+    find_cross_edges,
+)
 from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import images as checks
 from dataproc_assets.defs.near_duplicates import across
@@ -32,7 +38,9 @@ def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.Materialize
     within = lake.read_all("dedup_intra").collect()
     found, figures = across(context, lake)
     edges = pl.concat([within, find_cross_edges(items, project.dedup, found)]).sort("a", "b")
-    identity = read_ledger(lake.store, "identity").select("founding_key", "image_id")
+    identity = (
+        read_ledger(lake.store, "identity").select(*LEDGER_SCHEMA).unique(maintain_order=True)
+    )
     members = build_members(items, edges, identity, project.dedup)
     lake.write("dedup_cross", None, members, table="members", inputs=inputs)
     nearest = borderline(items, edges, project.dedup, found)

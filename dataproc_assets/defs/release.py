@@ -5,6 +5,7 @@ import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.config.releases import LatentsConfig
+from dataproc_assets.dedup import LEDGER_SCHEMA, new_founders
 from dataproc_assets.defs.checks import release as checks
 from dataproc_assets.defs.pipes import messages
 from dataproc_assets.defs.run_pass import job_metadata, progress_log
@@ -20,7 +21,7 @@ from dataproc_assets.runners import Job, make_runner
 from dataproc_assets.safety.flags import DROP_FLAGS
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.ledger import append_ledger
+from dataproc_assets.storage.ledger import append_ledger, read_ledger
 
 
 def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
@@ -40,7 +41,7 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
         code_version=lake.code_version("release", name),
         funnel=selection.funnel,
     )
-    founders = _founders(images, selection.table).with_columns(release=pl.lit(name))
+    founders = _founders(lake, selection.table).with_columns(release=pl.lit(name))
     append_ledger(lake.store, "identity", founders)
     verb = "published" if published.created else "is published already, and intact"
     context.log.info(f"release {name} {verb}: {selection.table.height} images")
@@ -101,10 +102,11 @@ def _forbidden(lake: Lake, images: pl.DataFrame) -> set[str]:
     return set(images.join(keys, on="representative")["image_id"])
 
 
-def _founders(images: pl.DataFrame, released: pl.DataFrame) -> pl.DataFrame:
-    """The founding member of each released image: its smallest key."""
-    rows = images.join(released.select("image_id"), on="image_id", how="semi")
-    return rows.select("image_id", founding_key=pl.col("members").list.min())
+def _founders(lake: Lake, released: pl.DataFrame) -> pl.DataFrame:
+    """What the identity ledger lacks of the released images: an id is bound once, for good."""
+    bound = read_ledger(lake.store, "identity").select(*LEDGER_SCHEMA)
+    founders = new_founders(lake.read("members").collect(), bound)
+    return founders.join(released, on="image_id", how="semi")
 
 
 def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> dg.MaterializeResult:

@@ -2,6 +2,8 @@ import hashlib
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataproc_assets.dedup import LEDGER_SCHEMA, aliases, build_members, new_founders
 from dataproc_assets_tests.dedup.build import make_config, make_items
@@ -92,3 +94,38 @@ def test_a_derived_id_never_repeats_a_released_one():
 def test_a_ledger_that_binds_twice_is_refused(rows: tuple):
     with pytest.raises(ValueError, match="identity ledger binds"):
         members("ab", ledger(*rows))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    history=st.lists(
+        st.tuples(st.lists(st.integers(0, 3), min_size=8, max_size=8), st.booleans()),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_released_ids_last_through_joins_splits_and_takedowns(
+    history: list[tuple[list[int], bool]],
+):
+    """Each step deals eight keys to three clusters anew, or takes them away, and may publish."""
+    released = ledger()
+    for clusters, published in history:
+        words = [
+            "".join(k for k, c in zip("abcdefgh", clusters, strict=True) if c == n)
+            for n in (1, 2, 3)
+        ]
+        words = [word for word in words if word]
+        table = members(" ".join(words), released)
+        named = ids(table)
+        assert len(set(named.values())) == len(words)
+        founders = {key[2:]: identity for key, identity in released.iter_rows()}
+        alias = dict(aliases(table, released).iter_rows())
+        for word in words:
+            (identity,) = {named[key] for key in word}
+            bound = [identity for key, identity in founders.items() if key in word]
+            assert identity == (bound[0] if bound else identity)
+            assert bound or identity not in founders.values()
+            assert {alias[other] for other in bound[1:]} <= {identity}
+        assert len(alias) == sum(max(0, len(set(word) & set(founders)) - 1) for word in words)
+        if published:
+            released = pl.concat([released, new_founders(table, released)])

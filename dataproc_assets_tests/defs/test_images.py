@@ -47,6 +47,34 @@ def test_a_release_notes_the_founding_key_of_each_of_its_images(world: World):
     assert dict(ledger.iter_rows()) == {founders[key]: ids[key] for key in KEPT}
 
 
+def test_a_second_release_of_an_image_binds_nothing_again(world: World):
+    before = read_ledger(world.lake.store, "identity")
+    demo = (world.conf / "releases" / "demo.yaml").read_text()
+    (world.conf / "releases" / "second.yaml").write_text(demo.replace("demo", "second"))
+    world.change("releases/second.yaml", lambda conf: None)
+    assert world.make("release", partition="second").success
+    assert read_ledger(world.lake.store, "identity").equals(before)
+    assert world.make("dedup_cross").success
+
+
+def test_a_smaller_key_that_joins_a_released_image_binds_nothing_new(world: World):
+    before = read_ledger(world.lake.store, "identity")
+    members = world.lake.read("members").collect()
+    images = world.lake.read("images").collect()
+    (kept,) = members.filter(pl.col("image_key") == KEPT[1]).to_dicts()
+    joined = {**kept, "image_key": "danbooru/0", "role": "duplicate", "keep": False}
+    wider = pl.concat([members, pl.DataFrame([joined], schema=members.schema)])
+    world.lake.write("dedup_cross", None, wider, table="members", inputs={})
+    named = pl.col("image_id") == kept["image_id"]
+    more = pl.when(named).then(pl.lit(["danbooru/0", KEPT[1]])).otherwise("members")
+    world.lake.write("images", None, images.with_columns(members=more), key="image_id", inputs={})
+    demo = (world.conf / "releases" / "demo.yaml").read_text()
+    (world.conf / "releases" / "second.yaml").write_text(demo.replace("demo", "second"))
+    world.change("releases/second.yaml", lambda conf: None)
+    assert world.make("release", partition="second").success
+    assert read_ledger(world.lake.store, "identity").equals(before)
+
+
 def test_images_merge_what_both_sources_say(world: World):
     result = world.make("images")
     assert reasons(metadata(result, "images")["sources_an_image"]) == {"1": 6, "2": 1}
