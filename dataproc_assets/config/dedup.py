@@ -50,7 +50,8 @@ class SearchConfig(StrictModel):
         gpu_block_rows: the same on a GPU.
         prefix_dims: principal dimensions that screen a pair; 0 screens in all.
         job_pairs: more pairs to compare go to the job runner, fewer are compared in the asset.
-        max_pairs: of two segments; more of them end the search with the image that has most.
+        max_pairs: of two segments, or claimed by one kind of link or hash; more of them end the
+            search, naming the image or the value that has most.
     """
 
     segment_rows: int = Field(ge=1)

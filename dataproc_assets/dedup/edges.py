@@ -55,7 +55,7 @@ def _edges(
     numbers = row_numbers(found.keys, rows)
     i, j = numbers[found.i], numbers[found.j]
     alike = pl.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j)})
-    claims = _compared(claimed_pairs(rows), rows, comparisons)
+    claims = _compared(claimed_pairs(rows, config.search.max_pairs), rows, comparisons)
     pairs = (
         pl.concat([claims, alike.with_columns(evidence=pl.lit(None, pl.String))])
         .group_by("i", "j")

@@ -7,7 +7,7 @@ import polars as pl
 
 from dataproc_assets.dedup.items import quantised
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.layout import segments_folder, segments_path
+from dataproc_assets.storage.layout import searches_path, segments_folder, segments_path
 from dataproc_assets.storage.segments import (
     KEYS_SCHEMA,
     delete_segment,
@@ -38,6 +38,7 @@ def make_segments(lake: Lake, source: str) -> dict[str, pl.DataFrame]:
     own = segments_path(metric, lake.parts.fingerprint(metric), source)
     parts = lake.parts.versions(metric, source)
     kept: dict[str, pl.DataFrame] = {}
+    gone: list[str] = []
     for name in segment_names(lake.store, own):
         keys = read_keys(lake.store, f"{own}/{name}")
         held = keys.select(PART).unique().rows()
@@ -46,10 +47,22 @@ def make_segments(lake: Lake, source: str) -> dict[str, pl.DataFrame]:
             for part, _ in held:
                 del parts[part]
         else:
-            delete_segment(lake.store, f"{own}/{name}")
+            gone.append(name)
+    _forget(lake, own, gone)
     for keys, vectors in _cut(_vectors(lake, parts), lake.project.dedup.search.segment_rows):
         kept[f"{source}/{write_segment(lake.store, own, keys, vectors)}"] = keys
     return kept
+
+
+def _forget(lake: Lake, own: str, names: list[str]) -> None:
+    """Delete segments, and the pairs that were found of them."""
+    for name in names:
+        delete_segment(lake.store, f"{own}/{name}")
+    metric = lake.project.dedup.embedding
+    searches = searches_path(metric, lake.parts.fingerprint(metric))
+    for path in lake.store.list(searches)["path"] if names else ():
+        if any(name in path for name in names):
+            lake.store.delete(path)
 
 
 def _vectors(lake: Lake, parts: dict[str, str]) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:

@@ -74,7 +74,7 @@ class PairSearch:
             key = read_keys(self.store, self._path(left))["image_key"][error.row]
             raise ValueError(
                 f"{error}: it is {key!r}. Raise search.max_pairs in conf/dedup.yaml and give the "
-                "job more memory, or drop such images before the search"
+                "job more memory, or take such images out of the crawl"
             ) from error
 
     def _load(self, segment: str) -> Side:

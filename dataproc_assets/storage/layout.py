@@ -75,8 +75,13 @@ def keys_path(segment: str) -> str:
 
 
 def pairs_path(metric: str, fingerprint: str, search: str) -> str:
-    """The folder of the near-duplicate pairs of one metric's segments."""
-    return f"units/pairs/{metric}/{fingerprint}/{search}"
+    """The folder of the near-duplicate pairs that one search found of a metric's segments."""
+    return f"{searches_path(metric, fingerprint)}/{search}"
+
+
+def searches_path(metric: str, fingerprint: str) -> str:
+    """The folder of all searches of one metric's segments, one folder a threshold."""
+    return f"units/pairs/{metric}/{fingerprint}"
 
 
 def pairs_part_path(folder: str, left: str, right: str) -> str:

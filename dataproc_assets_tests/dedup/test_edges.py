@@ -69,3 +69,9 @@ def test_a_repeated_key_is_refused():
     items = make_items({"image_key": "danbooru/1"}, {"image_key": "danbooru/1"})
     with pytest.raises(ValueError, match="'danbooru/1' more than once"):
         find_edges(items, CONFIG)
+
+
+def test_a_hash_that_too_many_claim_is_named_before_memory_is_full():
+    items = make_items(*({"image_key": f"danbooru/{n}", "md5": "same"} for n in range(200)))
+    with pytest.raises(ValueError, match=r"'same' alone: raise search.max_pairs"):
+        find_edges(items, CONFIG)

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataproc_assets.dedup import find_edges
 from dataproc_assets.dedup.found import Found
 from dataproc_assets.defs import segments
 from dataproc_assets.defs.near_duplicates import across, everything, pairs_folder, within
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.parquet import to_parquet
-from dataproc_assets_tests.dedup.build import SEARCH, brute_force, planted
+from dataproc_assets_tests.dedup.build import SEARCH, brute_force, make_items, planted
 from dataproc_assets_tests.defs.world import World
 
 WIDTH = 16
@@ -173,11 +174,17 @@ def test_a_segment_whose_part_changed_is_made_again(tmp_path: Path):
     first, second = ({f"pixiv/{n}": v} for n, v in enumerate(planted(2, WIDTH, 3)))
     write_part(lake, "pixiv", "unit1", first, "v")
     write_part(lake, "pixiv", "unit2", second, "v")
+    write_present(lake, {"pixiv/0": "v", "pixiv/1": "v"})
+    searched(lake)
     (old,) = segments.make_segments(lake, "pixiv")
     assert list(segments.make_segments(lake, "pixiv")) == [old]
     write_part(lake, "pixiv", "unit2", {"pixiv/1": planted(1, WIDTH, 4)[0]}, "longer")
+    write_present(lake, {"pixiv/0": "v", "pixiv/1": "longer"})
+    searched(lake)
     made = segments.make_segments(lake, "pixiv")
     assert old not in made
+    paths = "".join(lake.store.list("units/pairs")["path"])
+    assert old.split("/")[1] not in paths and next(iter(made)).split("/")[1] in paths
     assert sorted(key for keys in made.values() for key in keys["image_key"]) == [
         "pixiv/0",
         "pixiv/1",
@@ -188,3 +195,24 @@ def test_an_empty_crawl_has_no_pairs(tmp_path: Path):
     lake = small_lake(tmp_path)
     write_present(lake, {})
     assert searched(lake) == (set(), 0)
+
+
+def test_a_growing_lake_has_the_edges_of_one_that_was_filled_at_once(tmp_path: Path):
+    images = {f"pixiv/{n}": vector for n, vector in enumerate(planted(40, WIDTH, 5))}
+    rows = [{"image_key": key, "phash": n // 2} for n, key in enumerate(images)]
+    items = make_items(*rows)
+    digests = []
+    for folder, cuts in (("once", [40]), ("growing", [10, 25, 40])):
+        lake = small_lake(tmp_path / folder, job_pairs=10**9)
+        start = 0
+        for cut in cuts:
+            part = {key: images[key] for key in list(images)[start:cut]}
+            write_part(lake, "pixiv", f"unit{cut}", part, "v")
+            write_present(lake, dict.fromkeys(list(images)[:cut], "v"))
+            found, _ = within(dg.build_asset_context(), lake, "pixiv")
+            start = cut
+        edges = find_edges(items, lake.project.dedup, found._replace(details=None))
+        assert edges.height > 5
+        info = lake.write("dedup_intra", "pixiv", edges, key=["a", "b"], inputs={})
+        digests.append((info.digest, [bucket.sha256 for bucket in info.buckets]))
+    assert digests[0] == digests[1]

@@ -60,3 +60,12 @@ def test_a_segment_without_its_mark_is_none(tmp_path: Path):
     delete_segment(store, segment)
     assert segment_names(store, "s") == []
     assert store.list("s").is_empty()
+
+
+def test_a_bucket_gives_what_a_folder_gives(both: tuple[ObjectStore, ObjectStore]):
+    names = [write_segment(store, "s", KEYS, VECTORS) for store in both]
+    assert names[0] == names[1]
+    for store in both:
+        vectors = open_vectors(store, f"s/{names[0]}")
+        assert isinstance(vectors, np.memmap) and np.array_equal(vectors, VECTORS)
+        verify_segment(store, f"s/{names[0]}", vectors)
