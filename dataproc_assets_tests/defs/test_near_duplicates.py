@@ -26,11 +26,16 @@ SOURCES = ("danbooru", "pixiv")
 Images = dict[str, np.ndarray]
 
 
-def small_lake(home: Path, **search: int) -> Lake:
+def small_world(home: Path, **search: int) -> World:
     """Two sources and nothing in them; segments and blocks so small that there are many."""
     world = World.create(home)
     world.change("dedup.yaml", lambda conf: conf.update(search=SEARCH | search))
-    return world.lake
+    return world
+
+
+def small_lake(home: Path, **search: int) -> Lake:
+    """The lake of a small world."""
+    return small_world(home, **search).lake
 
 
 def write_part(lake: Lake, source: str, unit: str, images: Images, version: str) -> str:

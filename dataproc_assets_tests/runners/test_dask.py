@@ -11,6 +11,15 @@ from distributed import Client, LocalCluster
 from dataproc_assets.config.runners import DaskRunnerConfig
 from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.runners import JobFailed, Progress, make_runner
+from dataproc_assets_tests.dedup.build import planted
+from dataproc_assets_tests.defs.test_near_duplicates import (
+    WIDTH,
+    expected,
+    searched,
+    small_world,
+    write_part,
+    write_present,
+)
 from dataproc_assets_tests.runners.test_local import UNITS, is_alive, job
 
 READ = ReadConfig(tries=1, backoff_seconds=0.0, stop_after=5)
@@ -129,3 +138,16 @@ def ended(pid: int) -> bool:
             return True
         threading.Event().wait(0.1)
     return False
+
+
+def test_near_duplicates_are_searched_on_the_cluster(cluster, tmp_path: Path) -> None:
+    images = {f"pixiv/{n}": vector for n, vector in enumerate(planted(30, WIDTH, 1))}
+    world = small_world(tmp_path, job_pairs=0)
+    place = {"threads": 1, "readers": 1, "device": "cpu", "read": READ.model_dump()}
+    dask = {"kind": "dask", "address": cluster.scheduler_address, "workers": 2, "resources": {}}
+    world.change("profiles/local.yaml", lambda conf: conf.update(runner=place | dask))
+    for start in range(0, 30, 10):
+        part = {key: images[key] for key in list(images)[start : start + 10]}
+        write_part(world.lake, "pixiv", f"unit{start}", part, "v")
+    write_present(world.lake, dict.fromkeys(images, "v"))
+    assert searched(world.lake) == (expected(images), 6)
