@@ -1,6 +1,6 @@
 """Exact near-duplicate search: edges, clusters, representatives and lasting image ids."""
 
-from dataproc_assets.dedup.certificate import borderline, certificate
+from dataproc_assets.dedup.certificate import certificate
 from dataproc_assets.dedup.decide import EDGE_SCHEMA
 from dataproc_assets.dedup.edges import find_cross_edges, find_edges
 from dataproc_assets.dedup.found import Found, Stacked
@@ -16,7 +16,6 @@ __all__ = [
     "Found",
     "Stacked",
     "aliases",
-    "borderline",
     "build_members",
     "certificate",
     "find_cross_edges",

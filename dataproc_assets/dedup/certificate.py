@@ -1,5 +1,7 @@
 """Evidence that the search was exact: a sample of rows compared with everything in float64."""
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 import polars_hash as plh
@@ -17,14 +19,29 @@ BIN = 0.005
 BLOCK_ROWS = 4096
 
 
+class Certificate(NamedTuple):
+    """Evidence of one search.
+
+    Attributes:
+        figures: recall, what was compared, what was decided; plain numbers.
+        nearest: the pairs nearest the cosine, up to `borderline_pairs` on either side, in
+            `EDGE_SCHEMA`. Those above are the edges of the lowest cosines. Those below, whose
+            `kind` and `detail_distance` are null, are the sample's, since the search keeps no
+            pair below.
+    """
+
+    figures: dict
+    nearest: pl.DataFrame
+
+
 def certificate(
     items: pl.DataFrame,
     edges: pl.DataFrame,
     config: DedupConfig,
     sample: int | None = None,
     found: Found | None = None,
-) -> dict:
-    """Figures of one search over `items`: recall, what was compared, what was decided.
+) -> Certificate:
+    """Compare a sample of `items` with everything, and hold the edges against it.
 
     `sample` rows (default `certificate_rows`), drawn by a hash of their key, are compared with
     all scored rows by float64 products of the quantised vectors. These are sums of integers
@@ -33,7 +50,11 @@ def certificate(
     `histogram` counts the sample's cosines, in bins from a little below the threshold. Of `found`
     only the vectors count here.
     """
-    rows, numbers, vectors = _scored(items, found)
+    rows = prepare(items)
+    if found is None:
+        numbers, vectors = scored_vectors(rows)
+    else:
+        numbers, vectors = row_numbers(found.keys, rows), found.vectors
     drawn = _draw(rows, numbers, config, config.certificate_rows if sample is None else sample)
     pairs, histogram = _brute_force(numbers, vectors, drawn, config.cosine)
     alike = pairs.filter(pl.col("dot") >= integer_threshold(config.cosine)).select("i", "j")
@@ -41,7 +62,7 @@ def certificate(
     recorded = alike.filter((distance <= config.variant_distance).fill_null(True))
     reported = _reported(rows, numbers[drawn], edges, config.cosine)
     missed = len(recorded.join(reported, on=["i", "j"], how="anti"))
-    return {
+    figures = {
         "rows": len(rows),
         "scored": len(numbers),
         "pairs_compared": len(numbers) * (len(numbers) - 1) // 2,
@@ -54,19 +75,12 @@ def certificate(
         "recall": 1 - missed / len(recorded) if len(recorded) else 1.0,
         "histogram": histogram,
     }
+    return Certificate(figures, _nearest(rows, pairs, edges, config))
 
 
-def borderline(
-    items: pl.DataFrame, edges: pl.DataFrame, config: DedupConfig, found: Found | None = None
+def _nearest(
+    rows: pl.DataFrame, pairs: pl.DataFrame, edges: pl.DataFrame, config: DedupConfig
 ) -> pl.DataFrame:
-    """The pairs nearest the cosine, up to `borderline_pairs` on either side, in `EDGE_SCHEMA`.
-
-    Those above are the edges of the lowest cosines. Those below, whose `kind` and `detail_distance`
-    are null, are the sample's, since the search keeps no pair below.
-    """
-    rows, numbers, vectors = _scored(items, found)
-    drawn = _draw(rows, numbers, config, config.certificate_rows)
-    pairs, _ = _brute_force(numbers, vectors, drawn, config.cosine)
     below = (
         pairs.filter(pl.col("dot") < integer_threshold(config.cosine))
         .sort("dot", "i", "j", descending=[True, False, False])
@@ -84,14 +98,6 @@ def borderline(
     nearest = above.sort("cosine", "a", "b").head(config.borderline_pairs)
     known = unlike.join(edges, on=["a", "b"], how="anti")
     return pl.concat([nearest, known], how="diagonal").select(*EDGE_SCHEMA).sort("a", "b")
-
-
-def _scored(items: pl.DataFrame, found: Found | None) -> tuple[pl.DataFrame, np.ndarray, Vectors]:
-    """The prepared rows, the numbers of the scored ones, and their vectors."""
-    rows = prepare(items)
-    if found is None:
-        return rows, *scored_vectors(rows)
-    return rows, row_numbers(found.keys, rows), found.vectors
 
 
 def _reported(

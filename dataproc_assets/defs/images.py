@@ -5,7 +5,6 @@ import polars as pl
 
 from dataproc_assets.dedup import (
     LEDGER_SCHEMA,
-    borderline,
     build_members,
     certificate,
     find_cross_edges,
@@ -43,17 +42,16 @@ def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.Materialize
     )
     members = build_members(items, edges, identity, project.dedup)
     lake.write("dedup_cross", None, members, table="members", inputs=inputs)
-    nearest = borderline(items, edges, project.dedup, found)
+    evidence = certificate(items, edges, project.dedup, found=found)
     keys = ["a", "b"]
-    lake.write("dedup_cross", None, nearest, key=keys, table="borderline", inputs=inputs)
+    lake.write("dedup_cross", None, evidence.nearest, key=keys, table="borderline", inputs=inputs)
     info = lake.write("dedup_cross", None, edges, key=keys, inputs=inputs)
-    figures_of_all = certificate(items, edges, project.dedup, found=found)
     context.log.info(f"{info.rows} edges among {items.height} rows")
     metadata = {
         "edges": counts_metadata(edges.lazy(), pl.col("kind"), "kind"),
         "roles": counts_metadata(members.lazy(), pl.col("role"), "role"),
         "search": dg.MetadataValue.json(dict(figures)),
-        "certificate": dg.MetadataValue.json(figures_of_all),
+        "certificate": dg.MetadataValue.json(evidence.figures),
     }
     return table_result(lake, "dedup_cross", None, info, metadata)
 

@@ -1,9 +1,13 @@
 import polars as pl
 
-from dataproc_assets.dedup import borderline, certificate, find_edges
+from dataproc_assets.dedup import certificate, find_edges
 from dataproc_assets_tests.dedup.build import make_config, make_items, planted
 
 CONFIG = make_config(certificate_rows=50)
+
+
+def figures(*search, **sample) -> dict:
+    return certificate(*search, **sample).figures
 
 
 def crawl() -> pl.DataFrame:
@@ -17,7 +21,7 @@ def crawl() -> pl.DataFrame:
 def test_a_whole_search_is_certified():
     items = crawl()
     edges = find_edges(items, CONFIG)
-    report = certificate(items, edges, CONFIG)
+    report = figures(items, edges, CONFIG)
     assert report["rows"] == 61
     assert report["scored"] == 60
     assert report["pairs_compared"] == 60 * 59 // 2
@@ -31,26 +35,26 @@ def test_a_whole_search_is_certified():
 def test_a_lost_and_an_invented_edge_are_found():
     items = crawl()
     edges = find_edges(items, CONFIG)
-    lost = certificate(items, edges[1:], CONFIG, sample=60)
+    lost = figures(items, edges[1:], CONFIG, sample=60)
     assert lost["missed"] == 1
     assert lost["recall"] == 1 - 1 / len(edges)
     invented = edges[:1].with_columns(a=pl.lit("pixiv/0_p0"), b=pl.lit("pixiv/never_p0"))
-    assert certificate(items, pl.concat([edges, invented]), CONFIG, sample=60)["unfounded"] == 1
+    assert figures(items, pl.concat([edges, invented]), CONFIG, sample=60)["unfounded"] == 1
 
 
 def test_the_sample_is_drawn_from_keys_not_from_their_order():
     items = crawl()
     edges = find_edges(items, CONFIG)
-    report = certificate(items, edges, CONFIG, sample=5)
-    assert certificate(items.reverse(), edges, CONFIG, sample=5) == report
+    report = figures(items, edges, CONFIG, sample=5)
+    assert figures(items.reverse(), edges, CONFIG, sample=5) == report
     other_seed = make_config(certificate_seed=2)
-    assert certificate(items, edges, other_seed, sample=5) != report
+    assert figures(items, edges, other_seed, sample=5) != report
 
 
 def test_the_histogram_counts_pairs_above_the_threshold():
     items = crawl()
     edges = find_edges(items, CONFIG)
-    report = certificate(items, edges, CONFIG, sample=60)
+    report = figures(items, edges, CONFIG, sample=60)
     above = sum(row["pairs"] for row in report["histogram"] if row["from"] >= CONFIG.cosine)
     recorded = edges.filter(pl.col("cosine") >= CONFIG.cosine)
     assert above == 2 * len(recorded)  # in a full sample each pair is met from both sides
@@ -58,7 +62,7 @@ def test_the_histogram_counts_pairs_above_the_threshold():
 
 def test_nothing_to_search_is_certified_too():
     items = crawl()[:0]
-    report = certificate(items, find_edges(items, CONFIG), CONFIG)
+    report = figures(items, find_edges(items, CONFIG), CONFIG)
     assert (report["recall"], report["largest_component"]) == (1.0, 0)
 
 
@@ -66,7 +70,7 @@ def test_the_pairs_nearest_the_threshold_are_shown_on_both_sides():
     items = crawl()
     edges = find_edges(items, CONFIG)
     config = make_config(certificate_rows=60)
-    shown = borderline(items, edges, config)
+    shown = certificate(items, edges, config).nearest
     above, below = (
         shown.filter(pl.col("kind").is_not_null()),
         shown.filter(pl.col("kind").is_null()),
@@ -74,4 +78,4 @@ def test_the_pairs_nearest_the_threshold_are_shown_on_both_sides():
     assert above.height == below.height == config.borderline_pairs
     assert above["cosine"].min() >= 0.97 > below["cosine"].max() > 0.92
     assert set(above["cosine"]) == set(edges["cosine"].sort().head(above.height))
-    assert borderline(items.reverse(), edges, config).equals(shown)
+    assert certificate(items.reverse(), edges, config).nearest.equals(shown)
