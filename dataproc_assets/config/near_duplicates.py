@@ -5,10 +5,11 @@ import json
 
 from pydantic import Field
 
-from dataproc_assets.config.dedup import SearchConfig
+from dataproc_assets.config.dedup import DetailConfig, SearchConfig
 from dataproc_assets.config.workers import PlaceConfig
 
 SEARCH_VERSION = 1  # raise it when a change of the code changes the pairs
+DETAIL_VERSION = 1  # and this one when it changes the distance of two thumbnails
 
 
 class SearchJobConfig(PlaceConfig):
@@ -32,3 +33,9 @@ class SearchJobConfig(PlaceConfig):
 def pairs_fingerprint(cosine: float) -> str:
     """16 hex digits: what the pairs of two segments depend on beside the segments."""
     return hashlib.sha256(json.dumps([cosine, SEARCH_VERSION]).encode()).hexdigest()[:16]
+
+
+def distances_fingerprint(detail: DetailConfig) -> str:
+    """16 hex digits: what the distance of two thumbnails depends on beside them."""
+    values = [detail.model_dump(mode="json"), DETAIL_VERSION]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

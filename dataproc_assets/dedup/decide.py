@@ -24,10 +24,12 @@ def decide(
     rows: pl.DataFrame,
     config: DedupConfig,
     details: pl.DataFrame | None = None,
+    distances: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Pairs i < j, `evidence` List(String), `dot` Int64|null as edges in `EDGE_SCHEMA`.
 
-    `details`, image_key and `detail`, stands for the rows' own column, where only some are known.
+    `details`, image_key and `detail`, stands for the rows' own column, where only some are known;
+    `distances`, `a`, `b` and `detail_distance`, are not measured again.
 
     - A hash says equal bytes: duplicate, whatever the pictures look like.
     - At or above the cosine: duplicate within the pHash distance where the detail does not
@@ -62,7 +64,7 @@ def decide(
     close = measured.select(alike & near & ~same_bytes).to_series()
     return (
         measured.with_columns(
-            _detail_distance(pairs, close, rows, config, details),
+            _detail_distance(pairs, close, rows, config, details, distances),
             keys.gather(pairs["i"]).alias("a"),
             keys.gather(pairs["j"]).alias("b"),
             _cosine(pairs["dot"]),
@@ -80,17 +82,24 @@ def _detail_distance(
     rows: pl.DataFrame,
     config: DedupConfig,
     details: pl.DataFrame | None,
+    distances: pl.DataFrame | None,
 ) -> pl.Series:
     """Of the `close` pairs, which alone it can part; null for all others."""
     places = np.flatnonzero(close.to_numpy())
-    ends = [pairs[end].to_numpy()[places] for end in ("i", "j")]
-    asked = np.unique(np.concatenate(ends))
-    known = rows if details is None else details
-    some = rows.select(pl.col("image_key").gather(asked)).join(
-        known.select("image_key", "detail"), on="image_key", how="left", maintain_order="left"
-    )
-    i, j = (np.searchsorted(asked, end) for end in ends)
-    found = detail_distance(some["detail"], i, j, config.detail)
+    i, j = (pairs[end].to_numpy()[places] for end in ("i", "j"))
+    keys = rows["image_key"]
+    before = pl.Series("detail_distance", [None], pl.Int32).new_from_index(0, len(places))
+    if distances is not None:
+        asked = pl.DataFrame({"a": keys.gather(i), "b": keys.gather(j)})
+        known = asked.join(distances, on=["a", "b"], how="left", maintain_order="left")
+        before = known["detail_distance"].cast(pl.Int32)
+    new = np.flatnonzero(before.is_null().to_numpy())
+    some = np.unique(np.concatenate([i[new], j[new]]))
+    source = (rows if details is None else details).select("image_key", "detail")
+    wanted = keys.gather(some).to_frame()
+    wanted = wanted.join(source, on="image_key", how="left", maintain_order="left")
+    one, other = (np.searchsorted(some, end[new]) for end in (i, j))
+    found = before.scatter(new, detail_distance(wanted["detail"], one, other, config.detail))
     return _nulls(found, len(pairs)).scatter(places, found)
 
 

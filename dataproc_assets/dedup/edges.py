@@ -63,7 +63,7 @@ def _edges(
         .sort("i", "j")
     )
     dots = _dots(pairs, numbers, found.vectors, len(rows))
-    return decide(pairs.with_columns(dots), rows, config, found.details)
+    return decide(pairs.with_columns(dots), rows, config, found.details, found.distances)
 
 
 def _compared(

@@ -46,6 +46,8 @@ class Found(NamedTuple):
         j: the other.
         details: `image_key` and `detail` of the vectors that have a pair; None where the items
             hold them.
+        distances: `a`, `b` and `detail_distance` of pairs a < b of these details that have been
+            measured before.
     """
 
     keys: pl.Series
@@ -53,3 +55,4 @@ class Found(NamedTuple):
     i: np.ndarray
     j: np.ndarray
     details: pl.DataFrame | None = None
+    distances: pl.DataFrame | None = None

@@ -6,6 +6,7 @@ import polars as pl
 from dataproc_assets.dedup import find_edges
 from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import curation as checks
+from dataproc_assets.defs.distances import keep_distances
 from dataproc_assets.defs.near_duplicates import within
 from dataproc_assets.defs.result import (
     count_reasons,
@@ -53,6 +54,8 @@ def dedup_intra(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
     items = dedup_items(rows.with_columns(source=pl.lit(source)), trust)
     found, figures = within(context, lake, source)
     edges = find_edges(unmeasured(items), lake.project.dedup, found)
+    if found.details is not None:
+        keep_distances(lake, source, edges, found.details)
     info = lake.write("dedup_intra", source, edges, key=["a", "b"], inputs=inputs)
     context.log.info(f"{source}: {info.rows} edges among {items.height} rows")
     metadata = {

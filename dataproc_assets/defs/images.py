@@ -11,7 +11,8 @@ from dataproc_assets.dedup import (
 )
 from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import images as checks
-from dataproc_assets.defs.near_duplicates import across
+from dataproc_assets.defs.distances import keep_distances
+from dataproc_assets.defs.near_duplicates import ACROSS, across
 from dataproc_assets.defs.result import (
     count_reasons,
     counts_metadata,
@@ -36,7 +37,10 @@ def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.Materialize
     items = unmeasured(dedup_everything(lake))
     within = lake.read_all("dedup_intra").collect()
     found, figures = across(context, lake)
-    edges = pl.concat([within, find_cross_edges(items, project.dedup, found)]).sort("a", "b")
+    between = find_cross_edges(items, project.dedup, found)
+    if found.details is not None:
+        keep_distances(lake, ACROSS, between, found.details)
+    edges = pl.concat([within, between]).sort("a", "b")
     identity = (
         read_ledger(lake.store, "identity").select(*LEDGER_SCHEMA).unique(maintain_order=True)
     )

@@ -12,6 +12,7 @@ import polars as pl
 from dataproc_assets.config.near_duplicates import SearchJobConfig, pairs_fingerprint
 from dataproc_assets.dedup import Found, Stacked
 from dataproc_assets.defs import segments
+from dataproc_assets.defs.distances import known_distances
 from dataproc_assets.defs.pipes import messages
 from dataproc_assets.defs.run_pass import progress_log
 from dataproc_assets.defs.tables import details
@@ -23,6 +24,7 @@ from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets.storage.segments import open_vectors
 from dataproc_assets.storage.units import SUFFIX
 
+ACROSS = "sources"
 Task = tuple[str, str]
 Keys = Mapping[str, pl.DataFrame]
 """The keys of each segment, by its name below the folder of segments."""
@@ -46,7 +48,7 @@ def across(context: dg.AssetExecutionContext, lake: Lake) -> tuple[Found, Counte
     pairs = combinations(sorted(each), 2)
     tasks = [task for a, b in pairs for task in product(sorted(each[a]), sorted(each[b]))]
     keys = {name: frame for found in each.values() for name, frame in found.items()}
-    return _search(context, lake, keys, tasks, "sources")
+    return _search(context, lake, keys, tasks, ACROSS)
 
 
 def everything(lake: Lake) -> Found:
@@ -77,7 +79,7 @@ def _search(
         _run_job(context, lake, due, what)
     elif due:
         PairSearch(_config(lake)).run(due)
-    found = _with_details(lake, _found(lake, keys, tasks), keys)
+    found = _with_details(lake, _found(lake, keys, tasks), keys, what)
     figures = Counter(segments=len(keys), searched_now=len(due))
     for mark in marks.values():
         figures.update(json.loads(lake.store.get(mark)))
@@ -151,13 +153,14 @@ def _found(lake: Lake, keys: Keys, tasks: list[Task]) -> Found:
     return Found(alive["image_key"], Stacked(parts, segment, row), i, j)
 
 
-def _with_details(lake: Lake, found: Found, keys: Keys) -> Found:
-    """With the thumbnails of what has a pair: they may part it."""
+def _with_details(lake: Lake, found: Found, keys: Keys, what: str) -> Found:
+    """With the thumbnails of what has a pair, which may part it, and what is known of them."""
     paired = found.keys.gather(np.unique(np.concatenate([found.i, found.j])))
     sources = sorted({name.partition("/")[0] for name in keys})
     each = [details(lake, source, paired) for source in sources]
     empty = pl.DataFrame(schema={"image_key": pl.String, "detail": pl.Null})
-    return found._replace(details=pl.concat([empty, *each], how="vertical_relaxed"))
+    thumbs = pl.concat([empty, *each], how="vertical_relaxed")
+    return found._replace(details=thumbs, distances=known_distances(lake, what, thumbs))
 
 
 def _places(

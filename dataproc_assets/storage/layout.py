@@ -89,6 +89,11 @@ def pairs_part_path(folder: str, left: str, right: str) -> str:
     return f"{folder}/{left.rpartition('/')[2]}-{right.rpartition('/')[2]}.pairs.parquet"
 
 
+def distances_path(fingerprint: str, what: str) -> str:
+    """The distances of thumbnails that have been measured, of a source or across sources."""
+    return f"units/distances/{fingerprint}/{what}.parquet"
+
+
 def release_path(name: str) -> str:
     """The folder of a release."""
     return f"releases/{name}"

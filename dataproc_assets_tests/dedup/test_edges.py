@@ -1,13 +1,24 @@
 import itertools
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from dataproc_assets.dedup import find_cross_edges, find_edges
-from dataproc_assets_tests.dedup.build import SEARCH, SOURCES, crawls, make_config, make_items
+from dataproc_assets.dedup import Found, find_cross_edges, find_edges
+from dataproc_assets.dedup.items import unmeasured
+from dataproc_assets.dedup.quantise import quantise
+from dataproc_assets_tests.dedup.build import (
+    SEARCH,
+    SOURCES,
+    at_cosine,
+    crawls,
+    make_config,
+    make_items,
+    thumbnail,
+)
 
 CONFIG = make_config()
 
@@ -75,3 +86,26 @@ def test_a_hash_that_too_many_claim_is_named_before_memory_is_full():
     items = make_items(*({"image_key": f"danbooru/{n}", "md5": "same"} for n in range(200)))
     with pytest.raises(ValueError, match=r"'same' alone: raise search.max_pairs"):
         find_edges(items, CONFIG)
+
+
+def test_a_distance_that_is_known_is_not_measured_again():
+    rows = [
+        {"image_key": f"x/{n}", "embedding": at_cosine(1), "phash": 0, "detail": thumbnail(1)}
+        for n in range(3)
+    ]
+    items = make_items(*rows)
+    measured = find_edges(items, CONFIG)
+    assert measured["detail_distance"].to_list() == [0, 0, 0]
+    known = pl.DataFrame({"a": ["x/0"], "b": ["x/2"], "detail_distance": [300]})
+    vectors = quantise(np.array([row["embedding"] for row in rows]))
+    pairs = np.array([[0, 0, 1], [1, 2, 2]])
+    found = Found(items["image_key"], vectors, *pairs, distances=known)
+    edges = find_edges(items, CONFIG, found)
+    assert edges.select("a", "b", "detail_distance", "kind").rows() == [
+        ("x/0", "x/1", 0, "duplicate"),
+        ("x/0", "x/2", 300, "variant"),
+        ("x/1", "x/2", 0, "duplicate"),
+    ]
+    apart = found._replace(details=items.select("image_key", "detail")[:2])
+    unknown = find_edges(unmeasured(items), CONFIG, apart)
+    assert unknown["detail_distance"].to_list() == [0, 300, None]
