@@ -1,10 +1,11 @@
 """All pairs of vectors at or above a threshold: blocks, a float screen, integers decide."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dataproc_assets.dedup.products import NumpyProducts, Products
 from dataproc_assets.dedup.quantise import SCALE, pair_dots
 from dataproc_assets.dedup.screen import (
     Basis,
@@ -48,41 +49,6 @@ _NONE = np.empty(0, np.int64)
 EMPTY = Pairs(_NONE, _NONE, _NONE)
 
 
-class Products(Protocol):
-    """Where float32 products are taken: this processor, or a device with the same error bound."""
-
-    block_rows: int
-
-    def place(self, vectors: np.ndarray) -> Any:
-        """The vectors where they are multiplied; rows can be sliced."""
-        ...
-
-    def reaching(self, left: Any, right: Any, bound: np.float32) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of `left` and `right`, int64, whose product is at least `bound`."""
-        ...
-
-
-class NumpyProducts:
-    """Products of NumPy's BLAS, in one buffer of `block_rows` ** 2 * 4 bytes."""
-
-    def __init__(self, block_rows: int) -> None:
-        self.block_rows = block_rows
-        self._buffer = np.empty(block_rows**2, np.float32)
-
-    def place(self, vectors: np.ndarray) -> np.ndarray:
-        """The vectors themselves."""
-        return vectors
-
-    def reaching(
-        self, left: np.ndarray, right: np.ndarray, bound: np.float32
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows whose product is at least `bound`."""
-        # A contiguous view, for the last, smaller block too: the scan below is then one pass.
-        products = self._buffer[: len(left) * len(right)].reshape(len(left), len(right))
-        np.matmul(left, right.T, out=products)
-        return np.divmod(np.flatnonzero(products >= bound), len(right))
-
-
 class Side(NamedTuple):
     """One set: its integers (n, d), what screens them, and the same where it is multiplied."""
 
@@ -110,12 +76,10 @@ class Search:
         screened = screen_whole(rows) if basis is None else screen_prefix(rows, SCALE, basis)
         return Side(rows, screened, self._products.place(screened.vectors))
 
-    def compare(
-        self, left: Side, right: Side, step: Callable[[int], None] = lambda _: None
-    ) -> Pairs:
+    def compare(self, left: Side, right: Side) -> Pairs:
         """The pairs of a row of `left` and one of `right`, or within `left` if they are the same.
 
-        Rows are numbered in their own set. `step` is told the pairs of each block.
+        Rows are numbered in their own set.
 
         Raises:
             TooManyPairsError: there are more than `max_pairs`.
@@ -137,7 +101,6 @@ class Search:
             compared, decided, count = compared + block, decided + len(i), count + int(good.sum())
             if self._max_pairs is not None and count > self._max_pairs:
                 _refuse(found, self._max_pairs)
-            step(block)
         i, j, dots = (np.concatenate([part[k] for part in found]) for k in range(3))
         order = np.lexsort((j, i))
         return Pairs(i[order], j[order], dots[order], compared, decided)

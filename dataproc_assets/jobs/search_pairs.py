@@ -15,15 +15,8 @@ import numpy as np
 import polars as pl
 
 from dataproc_assets.config.near_duplicates import SearchJobConfig
-from dataproc_assets.dedup.pairs import (
-    NumpyProducts,
-    Pairs,
-    Products,
-    Search,
-    Side,
-    TooManyPairsError,
-    choose_basis,
-)
+from dataproc_assets.dedup.pairs import Pairs, Search, Side, TooManyPairsError, choose_basis
+from dataproc_assets.dedup.products import NumpyProducts, Products
 from dataproc_assets.dedup.quantise import integer_threshold
 from dataproc_assets.jobs.host import run_worker, shared_units
 from dataproc_assets.jobs.progress import ProgressFile

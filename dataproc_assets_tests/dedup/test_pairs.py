@@ -4,13 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataproc_assets.dedup import pairs
-from dataproc_assets.dedup.pairs import (
-    NumpyProducts,
-    Pairs,
-    Search,
-    TooManyPairsError,
-    find_pairs,
-)
+from dataproc_assets.dedup.pairs import Pairs, Search, TooManyPairsError, find_pairs
+from dataproc_assets.dedup.products import NumpyProducts
 from dataproc_assets.dedup.quantise import integer_threshold, quantise
 from dataproc_assets_tests.dedup.build import brute_force, planted
 

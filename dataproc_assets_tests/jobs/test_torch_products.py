@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataproc_assets.dedup.pairs import NumpyProducts, Pairs, Products, Search, choose_basis
+from dataproc_assets.dedup.pairs import Pairs, Search, choose_basis
+from dataproc_assets.dedup.products import NumpyProducts, Products
 from dataproc_assets.dedup.quantise import integer_threshold, quantise
 from dataproc_assets.jobs.torch_products import TorchProducts
 from dataproc_assets_tests.dedup.build import planted
