@@ -126,6 +126,9 @@ def main() -> None:
     lake = Lake(load_project())
     tower = lake.project.metrics[lake.project.dedup.embedding]
     assert isinstance(tower, OpenClip)
+    if lake.info("dedup_cross") is None:
+        print("not measured: the sample crawl's tables are not there, run `make demo` first")
+        return
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         names = write_pictures(lake, folder)
