@@ -1,7 +1,11 @@
 """The search over segments: incremental, on a runner or here, always what one search finds."""
 
 import json
+import os
+import signal
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +19,7 @@ from dataproc_assets.dedup import find_edges
 from dataproc_assets.dedup.found import Found
 from dataproc_assets.defs import segments
 from dataproc_assets.defs.near_duplicates import across, everything, pairs_folder, within
+from dataproc_assets.runners import JobFailed
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.parquet import to_parquet
@@ -66,6 +71,12 @@ def write_present(lake: Lake, present: dict[str, str]) -> None:
         )
         lake.write("inventory", source, rows, inputs={})
         lake.write("augmented", source, rows.select("image_key"), inputs={})
+
+
+def children() -> list[int]:
+    """The processes that this one has started."""
+    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
 
 
 def named(found: Found) -> set[tuple[str, str]]:
@@ -221,3 +232,31 @@ def test_a_growing_lake_has_the_edges_of_one_that_was_filled_at_once(tmp_path: P
         info = lake.write("dedup_intra", "pixiv", edges, key=["a", "b"], inputs={})
         digests.append((info.digest, [bucket.sha256 for bucket in info.buckets]))
     assert digests[0] == digests[1]
+
+
+def test_a_killed_worker_leaves_its_finished_parts(tmp_path: Path):
+    lake = small_lake(tmp_path, job_pairs=0)
+    images = {f"pixiv/{n}": vector for n, vector in enumerate(planted(400, WIDTH, 1))}
+    for start in range(0, 400, 10):
+        part = {key: images[key] for key in list(images)[start : start + 10]}
+        write_part(lake, "pixiv", f"unit{start}", part, "v")
+    write_present(lake, dict.fromkeys(images, "v"))
+    folder = tmp_path / "store" / pairs_folder(lake)
+
+    def kill_when_some_are_done() -> None:
+        while len(list(folder.glob("*.json"))) < 20:
+            time.sleep(0.01)
+        for pid in children():
+            if b"dataproc_assets.jobs.search_pairs" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_when_some_are_done, daemon=True)
+    killer.start()
+    with pytest.raises(JobFailed, match="SIGKILL"):
+        within(dg.build_asset_context(), lake, "pixiv")
+    killer.join()
+    done = len(list(folder.glob("*.json")))
+    assert 20 <= done < 40 * 41 // 2
+    pairs, now = searched(lake)
+    assert (pairs, now) == (expected(images), 40 * 41 // 2 - done)
+    assert not list(folder.glob("*.tmp*"))
