@@ -86,9 +86,11 @@ def named(found: Found) -> set[tuple[str, str]]:
     return {(a, b) for a, b in pairs}
 
 
-def searched(lake: Lake) -> tuple[set[tuple[str, str]], int]:
+def searched(
+    lake: Lake, context: dg.AssetExecutionContext | None = None
+) -> tuple[set[tuple[str, str]], int]:
     """All pairs, within and across, and how many segments were compared for it."""
-    context = dg.build_asset_context()
+    context = context or dg.build_asset_context()
     results = [*(within(context, lake, source) for source in SOURCES), across(context, lake)]
     pairs = [named(found) for found, _ in results]
     assert sum(map(len, pairs)) == len(set.union(*pairs))

@@ -7,12 +7,22 @@ from itertools import count
 from pathlib import Path
 
 import boto3
+import dagster as dg
 import pytest
 
 from dataproc_assets.config.sagemaker import SageMakerRunnerConfig
 from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.runners import Job, JobFailed, Progress, make_runner
 from dataproc_assets.storage.objects import open_store
+from dataproc_assets_tests.dedup.build import planted
+from dataproc_assets_tests.defs.test_near_duplicates import (
+    WIDTH,
+    expected,
+    searched,
+    small_world,
+    write_part,
+    write_present,
+)
 from dataproc_assets_tests.sagemaker import Service, sagemaker_service
 from dataproc_assets_tests.sqs import point_to
 
@@ -242,3 +252,27 @@ def _wait_until_gone(pid: int) -> None:
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, pid
         time.sleep(0.05)
+
+
+def test_near_duplicates_are_searched_by_hosts(storage: str, tmp_path: Path):
+    images = {f"pixiv/{n}": vector for n, vector in enumerate(planted(30, WIDTH, 1))}
+    world = small_world(tmp_path, job_pairs=0)
+
+    def hosts(profile: dict) -> None:
+        profile["storage"]["root"], profile["crawl"]["root"] = storage, "s3://datasets/crawl"
+        profile["runner"] = config(instances=2).model_dump(mode="json")
+
+    world.change("profiles/local.yaml", hosts)
+    for start in range(0, 30, 10):
+        part = {key: images[key] for key in list(images)[start : start + 10]}
+        write_part(world.lake, "pixiv", f"unit{start}", part, "v")
+    write_present(world.lake, dict.fromkeys(images, "v"))
+    found = []
+
+    @dg.asset
+    def twice(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        found.extend(searched(world.lake, context) for _ in range(2))
+        return dg.MaterializeResult()
+
+    assert dg.materialize([twice]).success
+    assert found == [(expected(images), 6), (expected(images), 0)]
