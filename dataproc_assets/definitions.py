@@ -11,7 +11,9 @@ from dataproc_assets.defs import (
     late_metrics,
     metadata,
     metrics,
+    prompts,
     release,
+    sanitized,
     sensors,
 )
 from dataproc_assets.storage.lake import Lake
@@ -20,7 +22,8 @@ from dataproc_assets.storage.lake import Lake
 def build(project: Project, console: dg.LoggerDefinition | None = None) -> dg.Definitions:
     """The definitions of a project; `console` is where its runs log beside the UI."""
     lake = Lake(project)
-    groups = (intake, metrics, late_metrics, metadata, curation, images, release, gallery)
+    groups = (intake, metrics, late_metrics, metadata, curation, images)
+    groups += (prompts, sanitized, release, gallery)
     return dg.Definitions(
         assets=[asset for group in groups for asset in group.assets(lake)],
         sensors=sensors.sensors(lake),

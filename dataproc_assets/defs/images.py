@@ -1,4 +1,4 @@
-"""Curation across the sources: one image, one row, its prompts, and what may be released."""
+"""Curation across the sources: which pictures are one image, and one row an image."""
 
 import dagster as dg
 import polars as pl
@@ -13,22 +13,13 @@ from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import images as checks
 from dataproc_assets.defs.distances import keep_distances
 from dataproc_assets.defs.near_duplicates import ACROSS, across
-from dataproc_assets.defs.result import (
-    count_reasons,
-    counts_metadata,
-    reasons_metadata,
-    table_result,
-)
+from dataproc_assets.defs.result import counts_metadata, table_result
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, flags
-from dataproc_assets.models.tokenizer import count_tokens
-from dataproc_assets.safety.flags import quarantined, with_opt_out
-from dataproc_assets.safety.verdict import verdict
+from dataproc_assets.defs.tables import all_rows, captions, dedup_everything
+from dataproc_assets.safety.flags import with_opt_out
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.ledger import append_ledger, read_ledger
+from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.transforms.merge_fields import merge_images
-from dataproc_assets.transforms.prompts import prompts as make_prompts
-from dataproc_assets.transforms.units import texts_to_count
 
 
 def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
@@ -76,50 +67,9 @@ def images(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResul
     return table_result(lake, "images", None, info, metadata)
 
 
-def prompts(context: dg.AssetExecutionContext, lake: Lake, recipe: str) -> dg.MaterializeResult:
-    """Write a recipe's prompts."""
-    inputs, config = lake.inputs("prompts", recipe), lake.project.recipes[recipe]
-    table = lake.read("images")
-    texts = texts_to_count(table, config).collect()["text"].to_list()
-    counts = pl.LazyFrame(
-        {"text": texts, "tokens": count_tokens(texts)},
-        schema={"text": pl.String, "tokens": pl.Int32},
-    )
-    rows = make_prompts(table, config, counts)
-    info = lake.write("prompts", recipe, rows, key=["image_id", "variant"], inputs=inputs)
-    cut = pl.col("cut").list.len()
-    shown = lake.read("prompts", recipe).select(
-        pl.col("prompt").head(5).implode(), (cut > 0).sum().alias("cut")
-    )
-    examples, over = shown.collect().row(0)
-    metadata = {"examples": "\n\n".join(examples), "prompts_over_budget": over}
-    return table_result(lake, "prompts", recipe, info, metadata)
-
-
-def sanitized(context: dg.AssetExecutionContext, lake: Lake, recipe: str) -> dg.MaterializeResult:
-    """Decide what may be released; what falls under a never rule goes to the quarantine."""
-    inputs, safety = lake.inputs("sanitized", recipe), lake.project.safety
-    against = flags(lake).collect().lazy()
-    rows = verdict(lake.read("prompts", recipe), lake.read("images"), against, safety)
-    info = lake.write("sanitized", recipe, rows, key=["image_id", "variant"], inputs=inputs)
-    held = quarantined(against).with_columns(rule=pl.lit("never")).collect()
-    new = append_ledger(lake.store, "quarantine", held)
-    table = lake.read("sanitized", recipe)
-    drops = count_reasons(table, "drop_reason")
-    context.log.info(f"{recipe}: {info.rows - drops['rows'].sum()} of {info.rows} prompts kept")
-    metadata = {
-        "drops": reasons_metadata(drops),
-        "quarantined": held.height,
-        "newly_quarantined": new,
-    }
-    return table_result(lake, "sanitized", recipe, info, metadata)
-
-
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:
     """The assets of this module."""
     return [
         stage_asset(lake, dedup_cross, checks=checks.DEDUP_CROSS, automatic=True),
         stage_asset(lake, images, checks=checks.IMAGES, automatic=True),
-        stage_asset(lake, prompts, checks=checks.PROMPTS, automatic=True),
-        stage_asset(lake, sanitized, checks=checks.SANITIZED, automatic=True),
     ]

@@ -1,7 +1,9 @@
 import polars as pl
 import pytest
 
-from dataproc_assets.defs.checks.images import DEDUP_CROSS, IMAGES, PROMPTS, SANITIZED
+from dataproc_assets.defs.checks.images import DEDUP_CROSS, IMAGES
+from dataproc_assets.defs.checks.prompts import PROMPTS
+from dataproc_assets.defs.checks.sanitized import SANITIZED
 from dataproc_assets_tests.defs.world import (
     AI,
     BANNED_WORD,
