@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dataproc_assets.config.base import StrictModel
 
@@ -18,7 +18,7 @@ class GroupConfig(StrictModel):
     A `tags` group takes the tags it lists and those of its categories; a tag goes to the group
     that lists it, else to the first of its category. The token budget is spent on groups in
     rising `priority`. Tags of a `protected` group are never dropped at random; what is no tag
-    never is.
+    never is. `section` counts from 0 and never falls from a group to the next.
     """
 
     name: Name
@@ -27,6 +27,7 @@ class GroupConfig(StrictModel):
     tags: list[str] = Field(default_factory=list)
     priority: Annotated[int, Field(ge=0, le=99)]
     protected: bool = False
+    section: Annotated[int, Field(ge=0, le=7)] = 0
 
     @model_validator(mode="after")
     def _selects(self) -> Self:
@@ -34,6 +35,37 @@ class GroupConfig(StrictModel):
         if selects != (self.kind == "tags"):
             raise ValueError(f"group {self.name}: kind tags, and only it, needs categories or tags")
         return self
+
+
+class QualityCut(StrictModel):
+    """The words of all images above this percentile."""
+
+    above: Annotated[float, Field(ge=0, lt=100)]
+    words: Annotated[str, Field(min_length=1)]
+
+
+def _falling(cuts: list[QualityCut]) -> list[QualityCut]:
+    above = [cut.above for cut in cuts]
+    if above != sorted(set(above), reverse=True):
+        raise ValueError("cuts must fall from the highest `above` to the lowest, none twice")
+    return cuts
+
+
+Cuts = Annotated[list[QualityCut], Field(min_length=1), AfterValidator(_falling)]
+
+
+class NewerCuts(StrictModel):
+    """Cuts of their own for images made less than `days` before `as_of`."""
+
+    days: Annotated[int, Field(ge=1)]
+    cuts: Cuts
+
+
+class QualityConfig(StrictModel):
+    """A model's own quality words, by the percentile among the source's posts."""
+
+    cuts: Cuts
+    newer: NewerCuts | None = None
 
 
 class DropoutConfig(StrictModel):
@@ -56,6 +88,8 @@ class DropoutConfig(StrictModel):
 class RecipeConfig(StrictModel):
     """A prompt recipe. `token_budget` counts CLIP tokens without start and end; null is no limit.
 
+    `section_separator` stands between any two sections, also empty ones: trainers cut a prompt
+    there. Quality is said by `tier_words`, of the tiers of curation.yaml, or by `quality`.
     `strip` holds patterns (`*` is any run of characters) of tags that never reach a prompt,
     `banned` whole tags. Tags of at most `keep_underscore_length` characters keep underscores.
     The `protected` tags, and those of protected groups, are never dropped at random.
@@ -67,11 +101,13 @@ class RecipeConfig(StrictModel):
     variants: Annotated[int, Field(ge=1, le=64)] = 1
     separator: Annotated[str, Field(pattern=r"^\S*\s+$")]
     group_separator: Annotated[str, Field(pattern=r"^\s*\S+\s+$")]
+    section_separator: Annotated[str, Field(pattern=r"^\s+\S+\s+$")] | None = None
     token_budget: Annotated[int, Field(ge=1)] | None
     keep_underscore_length: Annotated[int, Field(ge=0)]
     groups: Annotated[list[GroupConfig], Field(min_length=1, max_length=32)]
     rating_words: dict[Rating, str] = Field(default_factory=dict)
     tier_words: dict[str, str] = Field(default_factory=dict)
+    quality: QualityConfig | None = None
     year_word: Annotated[str, Field(pattern=r"\{year\}")] = "year {year}"
     strip: list[str] = Field(default_factory=list)
     banned: list[str] = Field(default_factory=list)
@@ -86,6 +122,16 @@ class RecipeConfig(StrictModel):
         priorities = [group.priority for group in self.groups]
         if len(set(priorities)) != len(priorities):
             raise ValueError("two groups have the same priority; the budget needs one order")
+        sections = [group.section for group in self.groups]
+        if sections != sorted(sections):
+            raise ValueError("sections must not fall from a group to the next")
+        if (self.section_separator is not None) != (max(sections) > 0):
+            raise ValueError("section_separator and groups of a second section belong together")
+        kinds = {group.kind for group in self.groups}
+        if bool(self.rating_words) != ("rating" in kinds):
+            raise ValueError("rating_words and a group of kind rating belong together")
+        if bool(self.tier_words) + (self.quality is not None) != ("quality" in kinds):
+            raise ValueError("a group of kind quality, and only it, needs tier_words or quality")
         if sum(rule.share for rule in self.dropout) > 1 + 1e-9:
             raise ValueError("the shares of dropout add up to more than 1")
         return self

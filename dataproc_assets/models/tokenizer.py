@@ -5,6 +5,7 @@ import html
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import ftfy
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
@@ -60,3 +61,25 @@ def count_tokens(texts: list[str]) -> list[int]:
     """
     encoded = _tokenizer().encode_batch_fast([_clean(text) for text in texts])
     return [len(one.ids) for one in encoded]
+
+
+class TokenCounts:
+    """`count_tokens` that counts a text once, for texts that come again and again.
+
+    It forgets all when it knows `most` texts, so that captions, which never come again, do not
+    fill memory.
+    """
+
+    def __init__(self, most: int = 1 << 20) -> None:
+        self._known: dict[str, int] = {}
+        self._most = most
+        self._alone = Lock()
+
+    def __call__(self, texts: list[str]) -> list[int]:
+        """Tokens of each text."""
+        with self._alone:
+            if len(self._known) > self._most:
+                self._known.clear()
+            new = [text for text in dict.fromkeys(texts) if text not in self._known]
+            self._known.update(zip(new, count_tokens(new), strict=True))
+            return [self._known[text] for text in texts]

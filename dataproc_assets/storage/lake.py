@@ -144,7 +144,9 @@ class Lake:
             code_version=self.code_version(stage, partition),
         )
 
-    def writer(self, stage: str, partition: str | None, key: str = "image_key") -> TableWriter:
+    def writer(
+        self, stage: str, partition: str | None, key: str | list[str] = "image_key"
+    ) -> TableWriter:
         """Writes a stage's table part by part, where `write` would have to hold all of it."""
         buckets = self.project.profile.storage.table_buckets
         path = layout.stage_path(stage, partition)

@@ -65,8 +65,15 @@ def merging(project: Project, _: str | None) -> Any:
         "periods": project.curation.augment.periods,
         "seed": project.curation.seed,
         "trust": trust,
-        "opt_out": project.safety.opt_out,
+        "safety": project.safety.model_dump(mode="json", exclude={"balance"}),
     }
+
+
+def prompts(project: Project, name: str | None) -> Any:
+    """The recipe, and the day to which ages count where it asks for one."""
+    recipe = project.recipes[name or ""]
+    newer = recipe.quality is not None and recipe.quality.newer is not None
+    return {"recipe": recipe, "as_of": project.curation.as_of if newer else None}
 
 
 def dedup(project: Project, name: str | None) -> Any:

@@ -145,7 +145,7 @@ _STAGES = (
         "curation",
         "recipe",
         ("images",),
-        lambda p, n: p.recipes[n or ""],
+        reads.prompts,
         POLARS,
         "Caption and tags in the recipe's order and token budget, the certain first.",
     ),

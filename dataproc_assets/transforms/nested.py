@@ -4,6 +4,7 @@ What is said of millions of tags is decided on the few thousand different ones; 
 themselves are only sorted and gathered, as arrays of integers.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -59,10 +60,32 @@ def nest(values: pl.Series, offsets: NDArray[np.int64]) -> pl.Series:
     return pl.Series(values.name, lists, dtype=pl.List(values.dtype))
 
 
+def pick(texts: pl.Series, index: NDArray) -> pl.Series:
+    """The texts of these indices. Arrow's gather of texts takes a third of polars's time."""
+    return _series(texts.name, _taken(texts, index))
+
+
+def pick_joined(texts: pl.Series, index: NDArray, offsets: NDArray[np.int64]) -> pl.Series:
+    """For each list of indices, its texts as one: they lie side by side once they are taken."""
+    taken = _taken(texts, index)
+    bounds = np.frombuffer(taken.buffers()[1], np.int64)[taken.offset :][offsets]
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(bounds)), taken.buffers()[2]]
+    return _series(texts.name, pa.Array.from_buffers(taken.type, len(offsets) - 1, buffers))
+
+
+def _taken(texts: pl.Series, index: NDArray) -> pa.Array:
+    flat = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return flat.take(pa.array(index))
+
+
+def _series(name: str, array: pa.Array) -> pl.Series:
+    return pl.Series(name, array, dtype=pl.String)
+
+
 def encode(texts: pl.Series) -> Encoded:
     """Number texts by their alphabetical order."""
     # categories of its own: they end with it, and no other thread waits for them
-    coded = texts.cast(pl.Categorical(pl.Categories.random()))
+    coded = _categorical(texts, pl.Categories.random())
     different = coded.unique().drop_nulls()
     table = pl.DataFrame({"text": different.cast(pl.String), "code": different.to_physical()})
     table = table.sort("text")
@@ -74,3 +97,16 @@ def encode(texts: pl.Series) -> Encoded:
     codes = numbers[physical.fill_null(0).to_numpy()]
     codes[texts.is_null().to_numpy()] = table.height
     return Encoded(table["text"], codes)
+
+
+_PIECE = 1 << 20  # texts that one thread numbers at a time
+
+
+def _categorical(texts: pl.Series, categories: pl.Categories) -> pl.Series:
+    """The texts as categories; a cast takes one thread, so that many are cast in pieces."""
+    kind = pl.Categorical(categories)
+    pieces = [texts.slice(start, _PIECE) for start in range(0, len(texts), _PIECE)]
+    if len(pieces) < 2:
+        return texts.cast(kind)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return pl.concat(list(pool.map(lambda piece: piece.cast(kind), pieces)), rechunk=True)

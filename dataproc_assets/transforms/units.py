@@ -1,121 +1,199 @@
-"""The units of prompts: one row a tag or word, in the order in which the budget is spent.
+"""The units of prompts: one a tag or word of an image, in the order the budget is spent on them.
 
-A unit is never split. `key` packs (prompt, priority, place) into one integer, so that one sort
-of integers orders all prompts at once.
+A unit is never split. What a tag says, in which group and at what cost, is decided once for each
+different tag; the units themselves are arrays of integers.
 """
 
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dataproc_assets.config.recipes import RecipeConfig
+from dataproc_assets.transforms.draws import hash64
+from dataproc_assets.transforms.nested import Flat, encode, flatten, offsets_of
 from dataproc_assets.transforms.words import (
     category_rank,
     counted,
     field_texts,
-    group_mark,
     listed_rank,
     tag_text,
 )
 
-PLACE_BITS = 16
-PRIORITY_BITS = 8
-ROW_BITS = PLACE_BITS + PRIORITY_BITS
+Count = Callable[[list[str]], list[int]]
+"""Texts to their numbers of tokens, without start and end."""
+
+NO_GROUP = 255
+NO_WORD = 2**32 - 1
 
 
-def texts_to_count(images: pl.LazyFrame, recipe: RecipeConfig) -> pl.LazyFrame:
-    """The distinct strings whose CLIP tokens a recipe needs: text str, sorted.
+class Words(NamedTuple):
+    """All that prompts are made of.
 
-    Count them without start and end tokens. They are the texts of tags and fields with the
-    separator's mark (`smile,`), and the mark between groups.
+    `texts` String; of each, `tokens` int64, `hashes` uint64, and whether it `is_protected`.
     """
-    if recipe.token_budget is None:
-        return pl.LazyFrame(schema={"text": pl.String})
-    tags = _distinct_tags(images).select(tag_text(pl.col("tag"), recipe).alias("text"))
-    fields = [images.select(text.alias("text")).unique() for text in field_texts(recipe).values()]
-    texts = pl.concat([tags, *fields]).drop_nulls().select(counted(pl.col("text"), recipe))
-    mark = group_mark(recipe)
-    marks = pl.LazyFrame({"text": [] if mark is None else [mark]}, schema={"text": pl.String})
-    return pl.concat([texts, marks]).unique().sort("text")
+
+    texts: pl.Series
+    tokens: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    is_protected: NDArray[np.bool_]
 
 
-def units(base: pl.LazyFrame, recipe: RecipeConfig, token_counts: pl.LazyFrame) -> pl.LazyFrame:
-    """row UInt64, rank UInt8 (group), key UInt64, text str, tokens Int32, is_tag, is_protected.
+class Said(NamedTuple):
+    """What images say: numbers of `words`, in groups, a list an image.
 
-    `base` has `row` UInt64 and the columns of `images`. Fails when the plan runs
-    (InvalidOperationError) where a text has no count.
+    Attributes:
+        words: the texts.
+        offsets: int64, where each image's tags begin.
+        word, rank, confidence: of each tag; NO_WORD for one that is unwanted and NO_GROUP for one
+            that no group takes.
+        fields: by group, the offsets and the words of what is no tag.
     """
-    protected = [rank for rank, group in enumerate(recipe.groups) if group.protected]
-    words = _distinct_tags(base).with_columns(tag_text(pl.col("tag"), recipe).alias("text"))
-    vocabulary = _with_tokens(words.drop_nulls("text"), recipe, token_counts).with_columns(
-        listed_rank(pl.col("tag"), recipe).alias("listed"),
-        pl.col("tag").is_in(recipe.protected).alias("is_protected"),
-    )
-    field = pl.element().struct.field
-    tags = (
-        base.select(
-            "row",
-            pl.int_ranges(0, pl.col("tags").list.len(), dtype=pl.UInt16).alias("place"),
-            pl.col("tags").list.eval(field("tag")).alias("tag"),
-            category_lists(recipe).alias("rank"),
+
+    words: Words
+    offsets: NDArray[np.int64]
+    word: NDArray[np.uint32]
+    rank: NDArray[np.uint8]
+    confidence: NDArray[np.float64]
+    fields: dict[int, tuple[NDArray[np.int64], NDArray[np.uint32]]]
+
+
+class Units(NamedTuple):
+    """The units of some prompts; prompt i has those from `offsets[i]` up to `offsets[i + 1]`.
+
+    They stand in rising priority of their groups, the most certain first. `rank` uint8 is the
+    group, `word` uint32 the text, `confidence` float64 is NaN for what is no tag.
+    """
+
+    offsets: NDArray[np.int64]
+    rank: NDArray[np.uint8]
+    word: NDArray[np.uint32]
+    confidence: NDArray[np.float64]
+
+    @property
+    def prompt(self) -> NDArray[np.int64]:
+        """The number of each unit's prompt."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Units":
+        """The chosen units of all prompts."""
+        sums = offsets_of(chosen)
+        return Units(
+            sums[self.offsets], self.rank[chosen], self.word[chosen], self.confidence[chosen]
         )
-        .explode("place", "tag", "rank")
-        .join(vocabulary, on="tag", how="inner")
-        .with_columns(pl.coalesce("listed", "rank").alias("rank"))
-        .filter(pl.col("rank").is_not_null())
-        .with_columns(
-            pl.lit(True).alias("is_tag"),
-            pl.col("is_protected") | pl.col("rank").is_in(protected),
-        )
+
+    def repeated(self, times: int) -> "Units":
+        """Each prompt so many times, one after the other."""
+        if times == 1:
+            return self
+        sizes = np.repeat(np.diff(self.offsets), times)
+        offsets = offsets_of(sizes)
+        shift = np.repeat(self.offsets[:-1], times) - offsets[:-1]
+        index = np.arange(offsets[-1]) + np.repeat(shift, sizes)
+        return Units(offsets, self.rank[index], self.word[index], self.confidence[index])
+
+
+def said_by(images: pl.DataFrame, recipe: RecipeConfig, count: Count, as_of: date) -> Said:
+    """What each image says in a recipe's words.
+
+    Args:
+        images: tags List(Struct{tag, category, confidence, …}) and what `field_texts` reads.
+        recipe: hygiene, groups and words.
+        count: called once with all texts, each with the separator's mark (`smile,`), where the
+            recipe has a budget.
+        as_of: the day to which ages count.
+    """
+    tags, offsets = flatten(images["tags"])
+    names, codes = encode(tags.struct.field("tag"))
+    known = names.to_frame("tag").select(
+        text=tag_text(pl.col("tag"), recipe),
+        listed=listed_rank(pl.col("tag"), recipe),
+        protected=pl.col("tag").is_in(recipe.protected),
     )
-    fields = [
-        _with_tokens(
-            base.select("row", text.alias("text")).drop_nulls("text"), recipe, token_counts
-        ).with_columns(
-            pl.lit(0, dtype=pl.UInt16).alias("place"),
-            pl.lit(rank, dtype=pl.UInt8).alias("rank"),
-            pl.lit(False).alias("is_tag"),
-            pl.lit(True).alias("is_protected"),
-        )
-        for rank, text in field_texts(recipe).items()
-    ]
-    columns = ["row", "rank", "place", "text", "tokens", "is_tag", "is_protected"]
-    return pl.concat([part.select(columns) for part in (tags, *fields)]).with_columns(
-        _key(recipe).alias("key")
+    wanted = known["text"].is_not_null().to_numpy()
+    number = np.full(len(names) + 1, NO_WORD, np.uint32)
+    number[:-1][wanted] = np.arange(wanted.sum(), dtype=np.uint32)
+    texts = [known["text"].drop_nulls()]
+    fields: dict[int, tuple[NDArray[np.int64], NDArray[np.uint32]]] = {}
+    for rank, text in field_texts(recipe, as_of).items():
+        values, bounds = _listed(images.select(text.alias("text")).to_series())
+        different, chosen = encode(values)
+        fields[rank] = bounds, chosen + np.uint32(sum(map(len, texts)))
+        texts.append(different)
+    rank = _group(category_rank(pl.col("category"), recipe), tags.struct.unnest())
+    if known["listed"].null_count() < known.height:
+        listed = np.append(_group(pl.col("listed"), known), np.uint8(NO_GROUP))[codes]
+        rank = np.where(listed == NO_GROUP, rank, listed)
+    every = pl.concat([one.rename("text") for one in texts])
+    protected = np.zeros(len(every), np.bool_)
+    protected[: len(texts[0])] = known["protected"].to_numpy()[wanted]
+    return Said(
+        _words(every, protected, recipe, count),
+        offsets,
+        number[codes],
+        rank,
+        tags.struct.field("confidence").to_numpy(),
+        fields,
     )
 
 
-def category_lists(recipe: RecipeConfig) -> pl.Expr:
-    """The group of each tag by its category: List(UInt8), beside the column `tags`."""
-    category = pl.element().struct.field("category")
-    return pl.col("tags").list.eval(category_rank(category, recipe))
-
-
-def _key(recipe: RecipeConfig) -> pl.Expr:
-    priorities = [group.priority for group in recipe.groups]
-    priority = pl.col("rank").replace_strict(
-        list(range(len(priorities))), priorities, return_dtype=pl.UInt64
+def units(said: Said, start: int, stop: int, recipe: RecipeConfig) -> Units:
+    """The units of the images from `start` up to `stop`, one prompt each."""
+    first, last = said.offsets[start], said.offsets[stop]
+    word, rank = said.word[first:last], said.rank[first:last]
+    tags = np.flatnonzero((word != NO_WORD) & (rank != NO_GROUP))
+    owner = np.repeat(np.arange(stop - start), np.diff(said.offsets[start : stop + 1]))
+    priorities = np.array([group.priority for group in recipe.groups], np.uint64)
+    words, keys = [word[tags]], [_key(owner[tags], priorities[rank[tags]])]
+    for group, (bounds, texts) in said.fields.items():
+        owner = np.repeat(np.arange(stop - start), np.diff(bounds[start : stop + 1]))
+        words.append(texts[bounds[start] : bounds[stop]])
+        keys.append(_key(owner, priorities[group]))
+    # image, priority and place in one number: a plain sort is the fastest there is
+    key = np.concatenate(keys)
+    key |= np.arange(len(key), dtype=np.uint64)
+    key.sort()
+    order = (key & np.uint64(2**32 - 1)).astype(np.int64)
+    key >>= np.uint64(32)
+    ranks = np.zeros(256, np.uint8)
+    ranks[priorities.astype(np.int64)] = np.arange(len(priorities), dtype=np.uint8)
+    sure = np.concatenate(
+        [said.confidence[first:last][tags], np.full(len(key) - len(tags), np.nan)]
     )
-    place = pl.col("place").cast(pl.UInt64)
-    return pl.col("row") * 2**ROW_BITS + priority * 2**PLACE_BITS + place
-
-
-def _distinct_tags(images: pl.LazyFrame) -> pl.LazyFrame:
-    tags = pl.col("tags").list.eval(pl.element().struct.field("tag")).alias("tag")
-    return images.select(tags).explode("tag").unique().drop_nulls()
-
-
-def _with_tokens(
-    texts: pl.LazyFrame, recipe: RecipeConfig, token_counts: pl.LazyFrame
-) -> pl.LazyFrame:
-    if recipe.token_budget is None:
-        return texts.with_columns(pl.lit(None, dtype=pl.Int32).alias("tokens"))
-    counts = token_counts.select(
-        pl.col("text").alias("counted"), pl.col("tokens").cast(pl.String).alias("tokens")
+    return Units(
+        np.searchsorted(key, np.arange(stop - start + 1, dtype=np.uint64) << np.uint64(8)),
+        ranks[(key & np.uint64(255)).astype(np.int64)],
+        np.concatenate(words)[order],
+        sure[order],
     )
-    # a text without a count becomes a sentence that no cast can read: the error shows it
-    found = pl.coalesce("tokens", pl.format("no token count for {}", "counted"))
-    return (
-        texts.with_columns(counted(pl.col("text"), recipe).alias("counted"))
-        .join(counts, on="counted", how="left")
-        .with_columns(found.cast(pl.Int32).alias("tokens"))
-        .drop("counted")
-    )
+
+
+def _key(image: NDArray[np.int64], priority: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    return (image.astype(np.uint64) << np.uint64(40)) | (priority << np.uint64(32))
+
+
+def _group(rank: pl.Expr, rows: pl.DataFrame) -> NDArray[np.uint8]:
+    """Groups as numbers, NO_GROUP for null."""
+    return rows.select(rank.fill_null(NO_GROUP).alias("rank"))["rank"].to_numpy()
+
+
+def _listed(texts: pl.Series) -> Flat:
+    """What a field says of each image, as lists of any number of texts."""
+    if texts.dtype == pl.List:
+        return flatten(texts)
+    return Flat(texts.drop_nulls(), offsets_of(texts.is_not_null().to_numpy()))
+
+
+def _words(
+    texts: pl.Series, is_protected: NDArray[np.bool_], recipe: RecipeConfig, count: Count
+) -> Words:
+    table = texts.to_frame("text")
+    tokens = np.zeros(len(texts), np.int64)
+    if recipe.token_budget is not None:
+        spelt = table.select(counted(pl.col("text"), recipe)).to_series().to_list()
+        tokens = np.array(count(spelt), np.int64)
+    hashes = table.select(hash64(recipe.seed, pl.col("text"))).to_series().to_numpy()
+    return Words(texts, tokens, hashes, is_protected)

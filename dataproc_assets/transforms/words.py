@@ -1,12 +1,14 @@
 """The words of a prompt: what each tag and field of an image says, and in which group."""
 
 import re
+from collections.abc import Sequence
+from datetime import date
 
 import polars as pl
 
-from dataproc_assets.config.recipes import RecipeConfig
+from dataproc_assets.config.recipes import QualityCut, RecipeConfig
 
-FIELDS = ("rating", "tier", "year", "period", "caption")
+_SENTENCE_END = r"([.!?]['\")\]]*) |([。！？])"
 
 
 def tag_text(tag: pl.Expr, recipe: RecipeConfig) -> pl.Expr:
@@ -16,8 +18,23 @@ def tag_text(tag: pl.Expr, recipe: RecipeConfig) -> pl.Expr:
     if patterns:
         unwanted = unwanted | tag.str.contains(f"^(?:{patterns})$")
     short = tag.str.len_chars() <= recipe.keep_underscore_length
-    plain = tag.str.replace_all("_", " ", literal=True)
-    return pl.when(~unwanted).then(pl.when(short).then(tag).otherwise(plain))
+    plain = _without(["_", *_marks(recipe)], tag)
+    said = pl.when(short).then(_without(_marks(recipe)[1:], tag)).otherwise(plain)
+    return pl.when(~unwanted & (said != "")).then(said)
+
+
+def _marks(recipe: RecipeConfig) -> list[str]:
+    """The marks at which a trainer cuts a prompt, the one between two tags first."""
+    others = {recipe.group_separator.strip(), (recipe.section_separator or "").strip()}
+    first = recipe.separator.strip()
+    return [first, *sorted(others - {first, ""})]
+
+
+def _without(marks: Sequence[str], text: pl.Expr) -> pl.Expr:
+    """The text with blanks in place of the marks, and blanks joined."""
+    pattern = "|".join(re.escape(mark) for mark in marks if mark)
+    spaced = text.str.replace_all(pattern, " ") if pattern else text
+    return spaced.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def listed_rank(tag: pl.Expr, recipe: RecipeConfig) -> pl.Expr:
@@ -26,37 +43,59 @@ def listed_rank(tag: pl.Expr, recipe: RecipeConfig) -> pl.Expr:
     for rank, group in enumerate(recipe.groups):
         for name in group.tags:
             ranks.setdefault(name, rank)
-    if not ranks:
-        return pl.lit(None, dtype=pl.UInt8)
     return tag.replace_strict(ranks, default=None, return_dtype=pl.UInt8)
 
 
 def category_rank(category: pl.Expr, recipe: RecipeConfig) -> pl.Expr:
     """The index of the first group of a category (UInt8), null where no group takes it."""
-    cases = [
-        pl.when(category.is_in(group.categories)).then(pl.lit(rank, dtype=pl.UInt8))
-        for rank, group in enumerate(recipe.groups)
-        if group.categories
-    ]
-    return pl.coalesce(*cases, pl.lit(None, dtype=pl.UInt8))
+    ranks: dict[str, int] = {}
+    for rank, group in enumerate(recipe.groups):
+        for name in group.categories:
+            ranks.setdefault(name, rank)
+    return category.replace_strict(ranks, default=None, return_dtype=pl.UInt8)
 
 
-def field_texts(recipe: RecipeConfig) -> dict[int, pl.Expr]:
-    """For each group that is no group of tags, by its index: what the image says there."""
+def field_texts(recipe: RecipeConfig, as_of: date) -> dict[int, pl.Expr]:
+    """For each group that is no group of tags, by its index: what the image says there.
+
+    String, but a caption is a List(String) of its sentences, so that a budget can end between
+    two. `as_of` is the day to which the age of an image counts.
+    """
     said = {
         "rating": _worded("rating", recipe.rating_words),
-        "quality": _worded("tier", recipe.tier_words),
+        "quality": _quality(recipe, as_of),
         "year": pl.format(recipe.year_word.replace("{year}", "{}"), pl.col("year")),
         "period": pl.col("period"),
-        "caption": pl.col("caption").str.replace_all(r"\s+", " ").str.strip_chars(),
+        "caption": sentences(_without(_marks(recipe)[1:], pl.col("caption"))),
     }
     return {rank: said[g.kind] for rank, g in enumerate(recipe.groups) if g.kind != "tags"}
+
+
+def sentences(text: pl.Expr) -> pl.Expr:
+    """The sentences of a text without breaks, List(String); null for null, none for no text."""
+    ended = text.str.replace_all(_SENTENCE_END, "${1}${2}\n")
+    return ended.str.split("\n").list.eval(pl.element().filter(pl.element() != ""))
 
 
 def _worded(column: str, words: dict) -> pl.Expr:
     if not words:
         return pl.lit(None, dtype=pl.String)
     return pl.col(column).replace_strict(words, default=None, return_dtype=pl.String)
+
+
+def _quality(recipe: RecipeConfig, as_of: date) -> pl.Expr:
+    if recipe.quality is None:
+        return _worded("tier", recipe.tier_words)
+    words, newer = _cut(recipe.quality.cuts), recipe.quality.newer
+    if newer is None:
+        return words
+    age = (pl.lit(as_of) - pl.col("created").dt.date()).dt.total_days()
+    return pl.when(age < newer.days).then(_cut(newer.cuts)).otherwise(words)
+
+
+def _cut(cuts: Sequence[QualityCut]) -> pl.Expr:
+    percentile = pl.col("tier_percentile")
+    return pl.coalesce(*[pl.when(percentile > cut.above).then(pl.lit(cut.words)) for cut in cuts])
 
 
 def counted(text: pl.Expr, recipe: RecipeConfig) -> pl.Expr:

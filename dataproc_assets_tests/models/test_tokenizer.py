@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataproc_assets.models.tokenizer import count_tokens
+from dataproc_assets.models.tokenizer import TokenCounts, count_tokens
 
 TEXTS = [
     "",
@@ -46,3 +46,10 @@ def test_counting_loads_no_torch():
         "assert count_tokens(['a cat']) == [2]; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_texts_are_counted_once_and_forgotten_when_there_are_many():
+    counts = TokenCounts(most=2)
+    assert counts(["smile,", "1girl,", "smile,"]) == count_tokens(["smile,", "1girl,", "smile,"])
+    assert counts(["hat", "smile,"]) == count_tokens(["hat", "smile,"])
+    assert counts(["cat"]) == count_tokens(["cat"]) and counts([]) == []

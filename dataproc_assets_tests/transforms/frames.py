@@ -37,6 +37,7 @@ AUGMENTED = {
     "year": pl.Int32,
     "period": pl.String,
     "tier": pl.String,
+    "tier_percentile": pl.Float64,
 }
 GOOD = {
     "metrics_status": "ok",
@@ -136,6 +137,8 @@ def images(*items):
         ),
         "rating": pl.String,
         "tier": pl.String,
+        "tier_percentile": pl.Float64,
+        "created": pl.Datetime("us", "UTC"),
         "year": pl.Int32,
         "period": pl.String,
         "caption": pl.String,

@@ -1,3 +1,5 @@
+from datetime import date
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -8,16 +10,14 @@ from dataproc_assets.transforms.prompts import prompts
 from dataproc_assets_tests.transforms.frames import changed, conf, images, tag_list
 
 TAGS = [f"tag_{n}" for n in range(20)]
-RECIPE = changed(
-    conf("recipes/caption", RecipeConfig), token_budget=None, variants=1, protected=["tag_3"]
-)
+ILLUSTRIOUS = changed(conf("recipes/illustrious", RecipeConfig), token_budget=None)
+RECIPE = changed(ILLUSTRIOUS, variants=1, protected=["tag_3"])
 
 
 def made(recipe, ids, tags=TAGS):
-    item = {"tags": tag_list("1girl", *tags), "rating": "explicit", "caption": "words"}
-    frame = images(*[{**item, "image_id": i} for i in ids])
-    none = pl.LazyFrame(schema={"text": pl.String, "tokens": pl.Int32})
-    return prompts(frame, recipe, none).collect()
+    item = {"tags": tag_list("1girl", *tags), "rating": "explicit", "year": 2020}
+    frame = images(*[{**item, "image_id": i} for i in ids]).collect()
+    return prompts(frame, recipe, lambda texts: [1] * len(texts), date(2026, 11, 1))
 
 
 def lengths(out):
@@ -52,12 +52,11 @@ def test_protected_tags_and_what_is_no_tag_stay():
     for row in made(rule(keep_max=3), [f"{n}" for n in range(50)]).iter_rows(named=True):
         groups = {group["group"]: group["tags"] for group in row["groups"]}
         assert groups["count"] == ["1girl"] and "tag 3" in groups["general"]
-        assert groups["rating"] == ["explicit"] and groups["caption"] == ["words"]
+        assert groups["rating"] == ["explicit"] and groups["year"] == ["2020"]
 
 
 def test_rules_are_drawn_in_their_shares_and_tags_evenly():
-    recipe = conf("recipes/caption", RecipeConfig)
-    recipe = changed(recipe, token_budget=None, variants=1)
+    recipe = changed(ILLUSTRIOUS, variants=1)
     out = made(recipe, [f"{n}" for n in range(4_000)], TAGS + [f"more_{n}" for n in range(19)])
     found = pl.Series(lengths(out))
     shares = {int(n): (found == n).mean() for n in found.unique()}
@@ -80,7 +79,7 @@ def test_variants_differ_and_the_kept_tags_keep_their_order():
 @settings(max_examples=20, deadline=None)
 @given(st.permutations([f"{n}" for n in range(12)]), st.integers(1, 11))
 def test_draws_depend_on_nothing_but_the_image(order, split):
-    recipe = changed(conf("recipes/caption", RecipeConfig), token_budget=None)
+    recipe = ILLUSTRIOUS
     whole = made(recipe, [f"{n}" for n in range(12)])
     parts = pl.concat([made(recipe, order[:split]), made(recipe, order[split:])])
     assert parts.sort("image_id", "variant").equals(whole.sort("image_id", "variant"))

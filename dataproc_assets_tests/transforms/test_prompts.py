@@ -1,16 +1,26 @@
+from datetime import date
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.exceptions import PolarsError
 
 from dataproc_assets.config.recipes import RecipeConfig
-from dataproc_assets.transforms.prompts import prompts
-from dataproc_assets.transforms.units import texts_to_count
+from dataproc_assets.transforms import prompts as module
+from dataproc_assets.transforms.prompts import PROMPT_SCHEMA, prompts
 from dataproc_assets_tests.transforms.frames import changed, conf, images, tag_list
 
+AS_OF = date(2026, 11, 1)
 ANIMAGINE = conf("recipes/animagine4", RecipeConfig)
-CAPTION = changed(conf("recipes/caption", RecipeConfig), dropout=[], variants=1)
+BARRED = changed(
+    ANIMAGINE,
+    group_separator=" ||| ",
+    groups=[
+        *[group.model_dump() for group in ANIMAGINE.groups if group.name not in ("artist", "meta")],
+        {"name": "words", "kind": "caption", "priority": 20},
+    ],
+)
+SECTIONS = conf("recipes/sd_scripts", RecipeConfig)
 IMAGE = {
     "image_id": "i",
     "tags": tag_list(
@@ -30,16 +40,18 @@ IMAGE = {
 }
 
 
-def counts(frame, recipe, tokens=None):
+def counts(tokens=None):
     """One token a word, unless given; a mark counts with its word."""
-    texts = texts_to_count(frame, recipe).collect()
-    words = [(tokens or {}).get(text, len(text.split())) for text in texts["text"]]
-    return texts.with_columns(pl.Series("tokens", words, dtype=pl.Int32)).lazy()
+    return lambda texts: [(tokens or {}).get(text, len(text.split())) for text in texts]
 
 
 def made(recipe, *items, tokens=None):
-    frame = images(*items)
-    return prompts(frame, recipe, counts(frame, recipe, tokens)).collect()
+    return prompts(images(*items).collect(), recipe, counts(tokens), AS_OF)
+
+
+def cut(row):
+    """What the budget cut, without its groups."""
+    return [unit["tag"] for unit in row["cut"]]
 
 
 def test_the_order_is_the_recipes_and_inside_a_group_the_most_certain_comes_first():
@@ -47,16 +59,19 @@ def test_the_order_is_the_recipes_and_inside_a_group_the_most_certain_comes_firs
     assert row["prompt"] == (
         "1girl, miku, vocaloid, sensitive, smile, ^_^, year 2021, masterpiece, high score"
     )
-    assert row["groups"][4] == {"group": "general", "tags": ["smile", "^_^"]}
+    general = {"group": "general", "tags": ["smile", "^_^"], "confidence": [1.0, 1.0]}
+    assert row["groups"][4] == general
+    assert row["groups"][3] == {"group": "rating", "tags": ["sensitive"], "confidence": [None]}
     assert row["caption"] == IMAGE["caption"]
     assert (row["tokens"], row["cut"]) == (11, [])
 
 
 def test_groups_have_their_own_separator_and_it_costs_tokens():
-    row = made(CAPTION, IMAGE).row(0, named=True)
-    parts = ["1girl", "sensitive", "a girl smiles", "miku", "vocaloid", "smile, ^_^", "newest"]
+    row = made(BARRED, IMAGE).row(0, named=True)
+    parts = ["1girl", "miku", "vocaloid", "sensitive", "smile, ^_^", "year 2021"]
+    parts += ["masterpiece, high score", "a girl smiles"]
     assert row["prompt"] == " ||| ".join(parts)
-    assert row["tokens"] == 10 + 6
+    assert row["tokens"] == 14 + 7
 
 
 def test_the_budget_is_spent_by_priority_and_never_inside_a_tag():
@@ -64,18 +79,53 @@ def test_the_budget_is_spent_by_priority_and_never_inside_a_tag():
     row = made(changed(ANIMAGINE, token_budget=9), IMAGE, tokens=tokens).row(0, named=True)
     # count 1, rating 1, character 1, series 1, quality 3, year 2: nothing is left for general
     assert row["prompt"] == "1girl, miku, vocaloid, sensitive, year 2021, masterpiece, high score"
-    assert (row["cut"], row["tokens"]) == (["smile", "^_^"], 9)
+    assert (cut(row), row["tokens"]) == (["smile", "^_^"], 9)
+    assert row["cut"][0] == {"group": "general", "tag": "smile", "confidence": 1.0}
     exact = made(changed(ANIMAGINE, token_budget=15), IMAGE, tokens=tokens).row(0, named=True)
     assert (exact["cut"], exact["tokens"]) == ([], 15)
     below = made(changed(ANIMAGINE, token_budget=14), IMAGE, tokens=tokens).row(0, named=True)
-    assert (below["cut"], below["tokens"]) == (["^_^"], 14)
+    assert (cut(below), below["tokens"]) == (["^_^"], 14)
 
 
-def test_a_unit_that_alone_is_over_the_budget_costs_nothing():
-    tokens = {"a girl smiles,": 80}
-    row = made(CAPTION, IMAGE, tokens=tokens).row(0, named=True)
-    assert row["cut"] == ["a girl smiles"]
-    assert "miku" in row["prompt"] and "smile" in row["prompt"]
+def test_a_unit_that_alone_is_over_the_budget_costs_nothing_and_the_next_opens_its_group():
+    tokens = {"miku,": 80}
+    items = {**IMAGE, "tags": [*IMAGE["tags"], *tag_list("rin::character")]}
+    row = made(BARRED, items, tokens=tokens).row(0, named=True)
+    assert cut(row) == ["miku"]
+    assert row["prompt"].startswith("1girl ||| rin ||| vocaloid")
+    assert row["tokens"] == 14 + 7
+
+
+def test_a_caption_ends_between_two_sentences():
+    recipe = conf("recipes/caption", RecipeConfig)
+    item = {"image_id": "i", "caption": "A cat.  It sits on a mat!\n猫です。犬です。"}
+    whole = made(recipe, item).row(0, named=True)
+    assert whole["prompt"] == "A cat. It sits on a mat! 猫です。 犬です。"
+    row = made(changed(recipe, token_budget=7), item).row(0, named=True)
+    assert row["prompt"] == "A cat. It sits on a mat!"
+    assert cut(row) == ["猫です。", "犬です。"]
+
+
+def test_sections_are_marked_also_where_they_are_empty():
+    def said(*tags, **fields):
+        item = {"image_id": "i", "tags": tag_list(*tags), **fields}
+        return made(SECTIONS, item).row(0, named=True)
+
+    full = said("1girl", "miku::character", "smile", "hat", rating="general", tier="best")
+    assert full["prompt"] == "1girl, miku ||| smile, hat ||| safe, best quality"
+    assert full["tokens"] == 4 + 3 + 2
+    assert said("smile", rating="general")["prompt"] == "||| smile ||| safe"
+    assert said("1girl", rating="general")["prompt"] == "1girl ||| ||| safe"
+    assert said("1girl", "smile")["prompt"] == "1girl ||| smile |||"
+    assert said("1girl")["prompt"] == "1girl ||| |||"
+    assert said(rating="general")["prompt"] == "||| ||| safe"
+    assert said()["prompt"] == "" and said()["tokens"] == 0
+
+
+def test_a_tag_cannot_forge_the_marks_at_which_trainers_cut():
+    tags = tag_list("a|||b", "|||", "one,_two", "cc,dd::character", ",,,", "x\ny")
+    row = made(SECTIONS, {"image_id": "i", "tags": tags, "rating": "general"}).row(0, named=True)
+    assert row["prompt"] == "cc dd ||| a b, one two, ,,,, x y ||| safe"
 
 
 def test_an_image_that_says_nothing_has_an_empty_prompt():
@@ -84,33 +134,21 @@ def test_an_image_that_says_nothing_has_an_empty_prompt():
 
 
 def test_without_a_budget_nothing_is_counted():
+    def count(texts):
+        raise AssertionError(f"{texts} were counted")
+
     recipe = changed(ANIMAGINE, token_budget=None)
-    frame = images(IMAGE)
-    assert texts_to_count(frame, recipe).collect().is_empty()
-    row = prompts(frame, recipe, texts_to_count(frame, recipe)).collect().row(0, named=True)
-    assert row["tokens"] is None and row["prompt"].endswith("high score")
-
-
-def test_a_text_without_a_count_is_named():
-    frame = images(IMAGE)
-    known = counts(frame, ANIMAGINE).filter(pl.col("text") != "smile,")
-    with pytest.raises(PolarsError, match="no token count for smile,"):
-        prompts(frame, ANIMAGINE, known).collect()
+    row = prompts(images(IMAGE).collect(), recipe, count, AS_OF).row(0, named=True)
+    assert row["tokens"] is None and row["prompt"].endswith("high score") and row["cut"] == []
 
 
 def test_schema_and_order_of_rows():
     recipe = changed(ANIMAGINE, variants=2)
     out = made(recipe, {**IMAGE, "image_id": "b"}, {**IMAGE, "image_id": "a"})
     assert out.select("image_id", "variant").rows() == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
-    assert dict(out.schema) == {
-        "image_id": pl.String,
-        "variant": pl.Int32,
-        "prompt": pl.String,
-        "caption": pl.String,
-        "groups": pl.List(pl.Struct({"group": pl.String, "tags": pl.List(pl.String)})),
-        "tokens": pl.Int32,
-        "cut": pl.List(pl.String),
-    }
+    assert out.schema == PROMPT_SCHEMA
+    empty = made(recipe)
+    assert empty.schema == PROMPT_SCHEMA and empty.is_empty()
 
 
 WORDS = ("1girl", "no_humans", "smile", "cat_ears", "^_^", "bad_id", "long_hair_over_one_eye")
@@ -146,31 +184,32 @@ def by_hand(recipe, item):
             found[group.name].append(value)
         elif group.kind in said and value:
             found[group.name].append(said[group.kind][value])
-    used, cut, full, opened = 0, [], False, False
+    used, left, full, opened = 0, [], False, False
     kept = {name: [] for name in found}
     for group in sorted(recipe.groups, key=lambda g: g.priority):
-        for n, text in enumerate(found[group.name]):
-            mark = recipe.separator != recipe.group_separator and n == 0 and opened
-            opened = True
-            cost = len(text.split()) + mark
+        mark = recipe.separator != recipe.group_separator
+        for text in found[group.name]:
+            cost = len(text.split())
             if cost > recipe.token_budget:
-                cut.append(text)
+                left.append(text)
                 continue
+            cost += mark and opened
+            mark, opened = False, True
             full = full or used + cost > recipe.token_budget
             if full:
-                cut.append(text)
+                left.append(text)
             else:
                 used += cost
                 kept[group.name].append(text)
     parts = [recipe.separator.join(texts) for texts in kept.values() if texts]
-    return recipe.group_separator.join(parts), used, cut
+    return recipe.group_separator.join(parts), used, left
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(ITEM, min_size=1, max_size=6),
     st.integers(1, 20),
-    st.sampled_from((ANIMAGINE, CAPTION)),
+    st.sampled_from((ANIMAGINE, BARRED)),
     st.randoms(),
 )
 def test_equal_to_plain_loops_for_any_order_of_images(items, budget, recipe, random):
@@ -182,7 +221,30 @@ def test_equal_to_plain_loops_for_any_order_of_images(items, budget, recipe, ran
     random.shuffle(rows)
     out = made(recipe, *rows)
     expected = [by_hand(recipe, item) for item in items]
-    assert out.select("prompt", "tokens", "cut").rows() == expected
+    found = [(row["prompt"], row["tokens"], cut(row)) for row in out.iter_rows(named=True)]
+    assert found == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(ITEM, min_size=1, max_size=9), st.integers(1, 9), st.integers(1, 3))
+def test_neither_slices_nor_parts_change_a_prompt(items, cut_at, size):
+    recipe = changed(conf("recipes/illustrious", RecipeConfig), token_budget=12)
+    rows = images(
+        *[
+            {
+                **item,
+                "image_id": f"{n:03d}",
+                "tags": tag_list(*["::".join(p) for p in item["tags"]]),
+            }
+            for n, item in enumerate(items)
+        ]
+    ).collect()
+    whole = prompts(rows, recipe, counts(), AS_OF)
+    parts = [prompts(part, recipe, counts(), AS_OF) for part in (rows[:cut_at], rows[cut_at:])]
+    assert pl.concat(parts).equals(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SLICE", size)
+        assert prompts(rows, recipe, counts(), AS_OF).equals(whole)
 
 
 @pytest.mark.slow
@@ -192,10 +254,10 @@ def test_the_sum_of_the_parts_bounds_the_tokens_of_the_whole_prompt():
     clip = SimpleTokenizer()
     tags = ["1girl", "saber_(fate)", "k-on!", ":d", "^_^", "ass", "fate/stay_night", "2020s", "ёж"]
     item = {**IMAGE, "tags": tag_list(*tags, "初音ミク::character", "c++::copyright", "a.b.::meta")}
-    for recipe in (ANIMAGINE, CAPTION):
-        frame = images(item)
-        texts = texts_to_count(frame, recipe).collect()
-        tokens = {text: len(clip.encode(text)) for text in texts["text"]}
-        row = made(changed(recipe, token_budget=500), item, tokens=tokens).row(0, named=True)
+    recipes = [conf(f"recipes/{name}", RecipeConfig) for name in ("illustrious", "sd_scripts")]
+    for recipe in (ANIMAGINE, BARRED, *recipes):
+        recipe = changed(recipe, token_budget=500, dropout=[])
+        count = lambda texts: [len(clip.encode(text)) for text in texts]  # noqa: E731
+        row = prompts(images(item).collect(), recipe, count, AS_OF).row(0, named=True)
         real = len(clip.encode(row["prompt"]))
         assert real <= row["tokens"] <= real + 2 * len(row["groups"])
