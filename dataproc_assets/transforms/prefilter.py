@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from dataproc_assets.config.rules import RuleConfig
+from dataproc_assets.transforms.eligibility import NO_IMAGE
 from dataproc_assets.transforms.namespace import strip_namespace
 from dataproc_assets.transforms.rules import apply_rules
 
+NOT_SCORED = "not_scored"
+UNDECODABLE = "undecodable"
 _COMPUTED = ("pixels", "aspect")
 
 
@@ -30,10 +33,10 @@ def prefilter(merged: pl.LazyFrame, source: str, rules: Sequence[RuleConfig]) ->
     kind = pl.col("metrics_error").str.split(":").list.first().fill_null("unknown error")
     unscored = (
         pl.when(~pl.col("has_image").fill_null(False))
-        .then(pl.lit("no_image"))
+        .then(pl.lit(NO_IMAGE))
         .when(pl.col("metrics_status") == "failed")
-        .then(pl.format("undecodable: {}", kind))
-        .otherwise(pl.lit("not_scored"))
+        .then(pl.format(UNDECODABLE + ": {}", kind))
+        .otherwise(pl.lit(NOT_SCORED))
     )
     at_intake = pl.col("intake_drops").fill_null([])
     passed_intake = pl.col("intake_drop").is_null()
