@@ -2,16 +2,29 @@
 
 from typing import Any
 
+import polars as pl
+
+from dataproc_assets.defs.source_parts import source_parts
 from dataproc_assets.defs.stage import Check
 from dataproc_assets.storage.lake import Lake
 
+EXAMPLES = 10
+
 
 def _nothing_vanished(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
-    keys = lake.read("merged", source).select("image_key").collect()
-    known = lake.read("todo", source).select("image_key").collect()
-    lost = known.join(keys, on="image_key", how="anti")["image_key"].sort()
-    unique = keys["image_key"].n_unique() == keys.height
-    return lost.is_empty() and unique, {"lost": lost.len(), "examples": lost.head(10).to_list()}
+    lost, examples, unique = 0, [], True
+    with source_parts(lake, source or "", "merged", "todo") as parts:
+        for part in range(parts.count):
+            keys, known = (
+                parts.read(table, part).select("image_key").collect()
+                for table in ("merged", "todo")
+            )
+            missing = known.join(keys, on="image_key", how="anti")["image_key"].sort()
+            lost += missing.len()
+            examples += missing.head(EXAMPLES).to_list()
+            # equal keys are in one part
+            unique &= keys.select(pl.col("image_key").n_unique()).item() == keys.height
+    return lost == 0 and unique, {"lost": lost, "examples": sorted(examples)[:EXAMPLES]}
 
 
 MERGED = (
