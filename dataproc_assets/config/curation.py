@@ -38,16 +38,17 @@ class TierCut(StrictModel):
 
 
 class TiersConfig(StrictModel):
-    """Quality tiers by percentile inside (source, rating, window of age).
+    """Quality tiers by percentile inside (source, rating, moving window of time).
 
-    `scores` names the column each source is ranked by, its key `default` that of sources it does
-    not name. With `half_life_days` a score is divided
-    by the share of it that is expected at its age, 1 - 2^(-age / half life), before it is ranked.
+    A post is ranked among those of its source and rating that were created at most half of
+    `window_days` before or after it. `scores` names the column each source is ranked by, its key
+    `default` that of sources it does not name. With `half_life_days` a score is divided by the
+    share of it that is expected at its age, 1 - 2^(-age / half life), before it is ranked.
     """
 
     cuts: Annotated[list[TierCut], Field(min_length=1)]
     scores: dict[str, Literal["favourites", "score", "views"]]
-    window_years: Annotated[int, Field(ge=1)]
+    window_days: Annotated[int, Field(ge=1)]
     min_age_days: Annotated[int, Field(ge=0)]
     min_group: Annotated[int, Field(ge=1)]
     half_life_days: Annotated[float, Field(gt=0)] | None = None

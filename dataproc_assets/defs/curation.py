@@ -1,5 +1,7 @@
 """Curation of each source: what is kept, how it is binned, what repeats within it."""
 
+from itertools import accumulate
+
 import dagster as dg
 import polars as pl
 
@@ -9,40 +11,80 @@ from dataproc_assets.defs.checks import curation as checks
 from dataproc_assets.defs.distances import keep_distances
 from dataproc_assets.defs.near_duplicates import within
 from dataproc_assets.defs.result import (
-    count_reasons,
+    count_values,
     counts_metadata,
+    frame_metadata,
     reasons_metadata,
     table_result,
+    values_metadata,
 )
+from dataproc_assets.defs.source_parts import source_parts
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.defs.tables import with_kept_metrics
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.transforms.augment import augment
 from dataproc_assets.transforms.dedup_items import dedup_items
+from dataproc_assets.transforms.funnel import rule_funnel, rule_hits
 from dataproc_assets.transforms.namespace import strip_namespace
 from dataproc_assets.transforms.prefilter import prefilter
+from dataproc_assets.transforms.tiers import rank_posts, ranked_posts
 
 
 def prefiltered(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Judge every row by the YAML's rules."""
     inputs, rules = lake.inputs("prefiltered", source), lake.project.curation.prefilter
-    rows = prefilter(lake.read("merged", source), source, rules)
-    info = lake.write("prefiltered", source, rows, inputs=inputs)
-    table = lake.read("prefiltered", source)
-    drops, kept = count_reasons(table, "drop_reason"), _kept(table)
+    hits: list[pl.DataFrame] = []
+    with source_parts(lake, source, "merged") as parts:
+        info = parts.write(
+            "prefiltered",
+            inputs,
+            lambda part: prefilter(parts.read("merged", part), source, rules).collect(),
+            lambda rows: hits.append(rule_hits(rows.lazy()).collect()),
+        )
+    at_intake = lake.project.sources[source].prefilter
+    names = ([rule.name for rule in some] for some in (at_intake, rules))
+    funnel = rule_funnel(pl.concat(hits), info.rows, *names)
+    kept = info.rows - int(funnel["decided"].sum())
     context.log.info(f"{source}: {kept} of {info.rows} rows kept")
-    metadata = {"kept": kept, "dropped": info.rows - kept, "drops": reasons_metadata(drops)}
+    drops = funnel.filter(pl.col("decided") > 0).group_by(drop_reason="reason")
+    counted = drops.agg(rows=pl.col("decided").sum())
+    metadata = {
+        "kept": kept,
+        "dropped": info.rows - kept,
+        "drops": reasons_metadata(counted.sort("rows", "drop_reason", descending=[True, False])),
+        "funnel": frame_metadata(funnel),
+    }
     return table_result(lake, "prefiltered", source, info, metadata)
 
 
 def augmented(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """Add what follows from a row and its group."""
-    inputs = lake.inputs("augmented", source)
-    judged = with_kept_metrics(lake, source, lake.read("prefiltered", source))
-    rows = augment(judged, source, lake.project.curation)
-    info = lake.write("augmented", source, rows, inputs=inputs)
-    tiers = lake.read("augmented", source).filter("keep")
-    metadata = {"tiers": counts_metadata(tiers, pl.coalesce("tier", "tier_reason"), "tier")}
+    inputs, curation = lake.inputs("augmented", source), lake.project.curation
+    config, late = curation.augment, lake.project.kept_metrics
+    counts: list[pl.DataFrame] = []
+    with source_parts(lake, source, "prefiltered", *late) as parts:
+
+        def slim(part: int) -> pl.DataFrame:
+            return ranked_posts(parts.read("prefiltered", part), source, config.tiers).collect()
+
+        posts = list(parts.each(slim))  # a place is one among all parts
+        ends = list(accumulate((some.height for some in posts), initial=0))
+        tiers = rank_posts(pl.concat(posts), config.tiers, curation.as_of)
+
+        def add(part: int) -> pl.DataFrame:
+            judged, own = parts.read("prefiltered", part), tiers[ends[part] : ends[part + 1]]
+            tables = {name: parts.read(name, part) for name in late}
+            rows = with_kept_metrics(lake.project, source, judged, tables).collect()
+            return augment(rows, own, source, config).collect()
+
+        tier = pl.coalesce("tier", "tier_reason")
+        info = parts.write(
+            "augmented",
+            inputs,
+            add,
+            lambda rows: counts.append(count_values(rows.lazy().filter("keep"), tier)),
+        )
+    metadata = {"tiers": values_metadata(counts, "tier")}
     return table_result(lake, "augmented", source, info, metadata)
 
 
@@ -63,10 +105,6 @@ def dedup_intra(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
         "search": dg.MetadataValue.json(dict(figures)),
     }
     return table_result(lake, "dedup_intra", source, info, metadata)
-
-
-def _kept(table: pl.LazyFrame) -> int:
-    return table.select(pl.col("keep").sum()).collect().item()
 
 
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:

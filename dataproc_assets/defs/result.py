@@ -37,24 +37,38 @@ def table_result(
 
 def counts_metadata(frame: pl.LazyFrame, value: pl.Expr, name: str) -> dg.MetadataValue:
     """Rows by a value as a table, most first."""
-    counts = (
-        frame.group_by(value.cast(pl.String).fill_null("none").alias(name))
-        .agg(rows=pl.len())
-        .sort("rows", name, descending=[True, False])
-        .head(SAMPLE_REASONS)
+    return values_metadata([count_values(frame, value)], name)
+
+
+def count_values(frame: pl.LazyFrame, value: pl.Expr) -> pl.DataFrame:
+    """`value` str and `rows`: how many rows have each value, of a table or of a part of it."""
+    return (
+        frame.group_by(value.cast(pl.String).fill_null("none").alias("value"))
+        .agg(rows=pl.len().cast(pl.Int64))
         .collect()
     )
-    records = [dg.TableRecord({name: key, "rows": count}) for key, count in counts.iter_rows()]
-    schema = dg.TableSchema([dg.TableColumn(name, "string"), dg.TableColumn("rows", "int")])
-    return dg.MetadataValue.table(records, schema=schema)
+
+
+def values_metadata(counts: Iterable[pl.DataFrame], name: str) -> dg.MetadataValue:
+    """The `count_values` of all parts of a table as one table, most first."""
+    total = pl.concat(counts).group_by("value").agg(pl.col("rows").sum())
+    most = total.sort("rows", "value", descending=[True, False]).head(SAMPLE_REASONS)
+    return frame_metadata(most.rename({"value": name}))
+
+
+def frame_metadata(frame: pl.DataFrame) -> dg.MetadataValue:
+    """A small frame of texts and whole numbers as a table."""
+    kinds = {
+        name: "string" if dtype == pl.String else "int" for name, dtype in frame.schema.items()
+    }
+    schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in kinds.items()])
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in frame.to_dicts()], schema=schema)
 
 
 def reasons_metadata(counts: pl.DataFrame) -> dg.MetadataValue:
     """Counts by reason (`drop_reason`, `rows`) as a table."""
-    rows = counts.head(SAMPLE_REASONS).select("drop_reason", "rows").iter_rows()
-    records = [dg.TableRecord({"reason": reason, "rows": count}) for reason, count in rows]
-    schema = dg.TableSchema([dg.TableColumn("reason", "string"), dg.TableColumn("rows", "int")])
-    return dg.MetadataValue.table(records, schema=schema)
+    named = counts.head(SAMPLE_REASONS).select(reason="drop_reason", rows="rows")
+    return frame_metadata(named)
 
 
 def count_reasons(frame: pl.LazyFrame, reason: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import polars as pl
 
 from dataproc_assets.config.metrics import MetricConfig
+from dataproc_assets.config.project import Project
 from dataproc_assets.models.columns import metric_columns
 from dataproc_assets.safety.flags import NEVER_FLAGS, safety_flags
 from dataproc_assets.storage.lake import Lake
@@ -106,13 +107,16 @@ def with_columns(parts: pl.LazyFrame, metric: MetricConfig) -> pl.LazyFrame:
     return parts.with_columns(pl.lit(None, dtype).alias(n) for n, dtype in missing.items())
 
 
-def with_kept_metrics(lake: Lake, source: str, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """A source's rows with the columns, prefixed, of the metrics that ran on what was kept."""
-    for name, metric in lake.project.kept_metrics.items():
-        table = lake.read(name, source)
-        columns = [c for c in metric_columns(metric) if c in table.collect_schema()]
+def with_kept_metrics(
+    project: Project, source: str, rows: pl.LazyFrame, tables: dict[str, pl.LazyFrame]
+) -> pl.LazyFrame:
+    """A source's rows in their order, with the columns, prefixed, of the metrics that ran on what
+    was kept: of `tables`, by the metric's name."""
+    for name, table in tables.items():
+        known = table.collect_schema()
+        columns = [c for c in metric_columns(project.metrics[name]) if c in known]
         found = add_namespace(table.select("image_key", *columns), source, columns)
-        rows = rows.join(found, on="image_key", how="left")
+        rows = rows.join(found, on="image_key", how="left", maintain_order="left")
     return rows
 
 

@@ -1,22 +1,25 @@
-"""Quality tiers: where a post stands among its source's posts of the same rating and age."""
+"""Quality tiers: where a post stands among its source's posts of the same rating and time."""
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from dataproc_assets.config.curation import TiersConfig
+from dataproc_assets.transforms.centred_rank import centred_counts
 
-_DAYS_A_YEAR = 365.25
+TIER_SCHEMA = pl.Schema(
+    {"tier": pl.String, "tier_percentile": pl.Float64, "tier_reason": pl.String}
+)
+_SHARE_DIGITS = 12  # a power may differ in its last bit between machines
+_MOST = 2.0**62  # larger scores are equal: no site counts so far
 
 
-def with_tiers(rows: pl.LazyFrame, source: str, tiers: TiersConfig, as_of: date) -> pl.LazyFrame:
-    """Add `tier` str|null, `tier_percentile` Float64|null and `tier_reason` str|null.
+def ranked_posts(rows: pl.LazyFrame, source: str, tiers: TiersConfig) -> pl.LazyFrame:
+    """What a post is ranked by: `created` Date in UTC, `rating` str, `score` Float64.
 
-    Expects `created` (Datetime, UTC), `rating` and the source's score column. All rows with a
-    score and a ripe age are ranked, dropped ones too, so a threshold moves no tier. The percentile
-    is 100 x (middle rank - 1/2) / n inside (rating, window of `window_years` back from `as_of`):
-    equal scores share it. Without a tier the reason is no_score, no_date, too_young or too_few.
-    Raises ValueError when `tiers.scores` names neither the source nor a default.
+    `rows` has its source's columns with their prefix. Raises ValueError when `tiers.scores` names
+    neither the source nor a default.
     """
     column = tiers.score(source)
     if column is None:
@@ -25,48 +28,79 @@ def with_tiers(rows: pl.LazyFrame, source: str, tiers: TiersConfig, as_of: date)
             f"curation.yaml augment.tiers.scores has no '{source}' (there are {named}); "
             "name the column its posts are ranked by"
         )
-    age = (pl.lit(as_of) - pl.col("created").dt.date()).dt.total_days()
+    return rows.select(
+        created=pl.col(f"{source}__created").dt.date(),
+        rating=pl.col(f"{source}__rating"),
+        score=pl.col(f"{source}__{column}").cast(pl.Float64),
+    )
+
+
+def rank_posts(posts: pl.DataFrame, tiers: TiersConfig, as_of: date) -> pl.DataFrame:
+    """The `TIER_SCHEMA` of all `ranked_posts` of a source, in their order.
+
+    All rows with a score and a ripe age are ranked, dropped ones too, so a threshold moves no
+    tier. The percentile is 100 x (middle rank - 1/2) / n among the posts of the same rating that
+    were created at most half of `window_days` before or after: equal scores in one window share
+    it. Without a tier the reason is no_score, no_date, after_as_of (the record is newer than
+    `as_of`, which then wants to be moved), too_young or too_few.
+    """
+    known = posts.with_columns(
+        age=(pl.lit(as_of) - pl.col("created")).dt.total_days(),
+        score=pl.col("score").fill_nan(None),
+    )
     reason = (
-        pl.when(pl.col(column).is_null())
+        pl.when(pl.col("score").is_null())
         .then(pl.lit("no_score"))
-        .when(pl.col("_age").is_null())
+        .when(pl.col("age").is_null())
         .then(pl.lit("no_date"))
-        .when(pl.col("_age") < tiers.min_age_days)
+        .when(pl.col("age") < 0)
+        .then(pl.lit("after_as_of"))
+        .when(pl.col("age") < tiers.min_age_days)
         .then(pl.lit("too_young"))
     )
-    window_days = round(tiers.window_years * _DAYS_A_YEAR)
-    group = ["rating", "_window", "_ranked"]
-    rank_sum = pl.col("_score").rank("min") + pl.col("_score").rank("max") - 1
-    percentile = (rank_sum.over(group) / (2 * pl.col("_n"))) * 100
+    known = known.with_columns(tier_reason=reason)
+    ranked = pl.col("tier_reason").is_null()
+    enough = pl.col("size") >= tiers.min_group
+    # one division of whole numbers, hence the same on every machine
+    percentile = (2 * pl.col("less") + pl.col("equal")) * 50 / pl.col("size")
     return (
-        rows.with_columns(age.alias("_age"))
-        .with_columns(
-            reason.alias("tier_reason"),
-            (pl.col("_age") // window_days).alias("_window"),
-            _comparable(pl.col(column), tiers.half_life_days).alias("_score"),
-        )
-        .with_columns(pl.col("tier_reason").is_null().alias("_ranked"))
-        .with_columns(pl.len().over(group).alias("_n"))
-        .with_columns(
-            pl.when("_ranked", pl.col("_n") >= tiers.min_group)
-            .then(percentile)
-            .alias("tier_percentile"),
-            pl.when(pl.col("_ranked") & (pl.col("_n") < tiers.min_group))
+        known.with_columns(_neighbours(known, ranked, tiers))
+        .select(
+            tier_percentile=pl.when(ranked, enough).then(percentile),
+            tier_reason=pl.when(ranked, ~enough)
             .then(pl.lit("too_few"))
-            .otherwise("tier_reason")
-            .alias("tier_reason"),
+            .otherwise(pl.col("tier_reason")),
         )
-        .with_columns(_tier(pl.col("tier_percentile"), tiers).alias("tier"))
-        .drop("_age", "_window", "_score", "_ranked", "_n")
+        .select(_tier(pl.col("tier_percentile"), tiers).alias("tier"), pl.all())
+        .cast(TIER_SCHEMA)
     )
 
 
-def _comparable(score: pl.Expr, half_life_days: float | None) -> pl.Expr:
+def _neighbours(known: pl.DataFrame, ranked: pl.Expr, tiers: TiersConfig) -> list[pl.Series]:
+    """`less`, `equal` and `size` (Int64) of all rows; those that are not ranked have none."""
+    rows = known.select(ranked.arg_true()).to_series().to_numpy()
+    numbers = known.filter(ranked).select(
+        rating=pl.col("rating").cast(pl.Categorical).to_physical().cast(pl.Int64).fill_null(-1),
+        age=pl.col("age").cast(pl.Int64),
+        score=_comparable(tiers.half_life_days),
+    )
+    rating, age, score = (numbers[name].to_numpy() for name in ("rating", "age", "score"))
+    counts = centred_counts(rating, age, score, tiers.window_days // 2)
+    found = []
+    for name in ("less", "equal", "size"):
+        everywhere = np.zeros(known.height, np.int64)
+        everywhere[rows] = getattr(counts, name)
+        found.append(pl.Series(name, everywhere))
+    return found
+
+
+def _comparable(half_life_days: float | None) -> pl.Expr:
     """The score in whole thousandths, divided by the share expected at its age."""
-    value = score.cast(pl.Float64)
+    value = pl.col("score")
     if half_life_days is not None:
-        value = value / (1 - (pl.lit(2.0) ** (-(pl.col("_age") + 1) / half_life_days)))
-    return (value * 1000).round().cast(pl.Int64, strict=False)
+        share = 1 - (pl.lit(2.0) ** (-(pl.col("age") + 1) / half_life_days))
+        value = value / share.round_sig_figs(_SHARE_DIGITS)
+    return (value * 1000).round().clip(-_MOST, _MOST).cast(pl.Int64)
 
 
 def _tier(percentile: pl.Expr, tiers: TiersConfig) -> pl.Expr:

@@ -17,6 +17,13 @@ def test_every_row_is_judged_and_says_why(world: World):
     told = metadata(result, "prefiltered")
     assert (told["kept"], told["dropped"]) == (2, 3)
     assert reasons(told["drops"]) == {"few_bookmarks_old": 1, "low_clip_score": 1, "no_image": 1}
+    funnel = [tuple(record.data.values()) for record in told["funnel"].records]
+    assert [line for line in funnel if line[3]] == [
+        ("intake", "no_image", 5, 1, 1, 4),
+        ("intake", "few_bookmarks_old", 4, 1, 1, 3),
+        ("prefilter", "low_clip_score", 3, 1, 1, 2),
+    ]
+    assert ("prefilter", "too_wide", 2, 0, 0, 2) in funnel
     rows = world.lake.read("prefiltered", "pixiv").select("image_key", "keep", "drop_reason")
     dropped = dict(rows.filter(~pl.col("keep")).drop("keep").collect().iter_rows())
     assert dropped == {

@@ -50,3 +50,12 @@ def test_a_kept_row_without_a_bucket_is_told(world: World):
     results = ask(AUGMENTED, world.lake, "augmented", "pixiv")
     assert failed(results) == ["kept_rows_have_a_bucket"]
     assert figures(results["kept_rows_have_a_bucket"])["examples"] == ["pixiv/101_p0"]
+
+
+def test_posts_after_as_of_are_told(world: World):
+    reason = pl.when(ONE).then(pl.lit("after_as_of")).otherwise("tier_reason").alias("tier_reason")
+    tamper(world.lake, "augmented", "pixiv", lambda rows: rows.with_columns(reason))
+    results = ask(AUGMENTED, world.lake, "augmented", "pixiv")
+    assert failed(results) == ["no_post_is_after_as_of"]
+    told = figures(results["no_post_is_after_as_of"])
+    assert told == {"as_of": "2026-11-01", "wrong": 1, "examples": ["pixiv/101_p0"]}
