@@ -1,18 +1,36 @@
 """The model of `curation.yaml`: what is kept, how it is binned and how sources are merged."""
 
 from datetime import date
+from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    model_validator,
+)
 
 from dataproc_assets.config.base import StrictModel
 from dataproc_assets.config.releases import Buckets
 from dataproc_assets.config.rules import RuleList
+from dataproc_assets.config.tag_tables import (
+    closed,
+    faults,
+    joined,
+    read_tables,
+    refuse,
+    resolved,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
 Name = Annotated[str, Field(min_length=1)]
+Implied = Annotated[
+    list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+]
 DrawnField = Literal["artist", "title", "caption", "created", "tier"]
 
 
@@ -87,8 +105,9 @@ class MergeConfig(StrictModel):
     """How the sources of one image become one row.
 
     `fields` are drawn by trust. `tag_p` is the probability that a tag of a source is right (the
-    tagger brings its own); `machine_trust` is the trust in what models say; `aliases` maps other
-    spellings of a tag to the one used.
+    tagger brings its own); `machine_trust` is the trust in what models say. `aliases` maps other
+    names of a tag to the one used, `implications` a tag to what else is true where it is. Either
+    may also name a CSV file below conf/, whose lines join it when the YAML is read.
     """
 
     fields: list[DrawnField]
@@ -96,6 +115,31 @@ class MergeConfig(StrictModel):
     tag_confidence_min: Share
     machine_trust: dict[Literal["tagger", "captioner"], Share]
     aliases: dict[str, str] = Field(default_factory=dict)
+    aliases_csv: str | None = None
+    implications: dict[str, Implied] = Field(default_factory=dict)
+    implications_csv: str | None = None
+
+    @cached_property
+    def alias_of(self) -> dict[str, str]:
+        """The tag that each other name stands for, at the end of a chain of them."""
+        return resolved(self.aliases)
+
+    @cached_property
+    def implied_by(self) -> dict[str, list[str]]:
+        """All that follows from each tag."""
+        return closed(self.implications)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_tables(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """Join the CSV files, which are read where the context is the folder conf/."""
+        rows = read_tables(value, info.context)
+        config = handler(joined(value, rows))
+        for table, name, fault in faults(config.aliases, config.implications):
+            refuse(table, name, fault, rows)
+        return config
 
     @model_validator(mode="after")
     def _has_default(self) -> Self:

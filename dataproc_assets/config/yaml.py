@@ -55,6 +55,8 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def read_yaml(path: Path, model: Any) -> Any:
     """The file's content as the pydantic model or union `model`; its files know their place.
 
+    The context of its validators is the file's folder, where what it names is looked for.
+
     Raises ConfigError for a missing file, bad YAML, an unknown key, a wrong type or a value
     outside its range.
     """
@@ -71,12 +73,15 @@ def read_yaml(path: Path, model: Any) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{name}: not readable as YAML: {error}") from None
     try:
-        return _with_places(TypeAdapter(model).validate_python(value), node, name)
+        return _with_places(
+            TypeAdapter(model).validate_python(value, context=path.parent), node, name
+        )
     except ValidationError as error:
         # a misspelt key is a missing one too: what is misspelt is said first
         faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         lines = [
-            f"{name}:{_line(node, detail['loc'])}: {_say(detail, model, node)}" for detail in faults
+            f"{name}:{_line(node, _location(detail))}: {_say(detail, model, node)}"
+            for detail in faults
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
 
@@ -144,8 +149,13 @@ def _steps(node: yaml.Node | None, location: Location) -> list[tuple[str | int, 
     return steps
 
 
+def _location(detail: Any) -> Location:
+    """Where an error is: a model may say which entry below it is wrong."""
+    return (*detail["loc"], *detail.get("ctx", {}).get("entry", ()))
+
+
 def _say(detail: Any, model: Any, node: yaml.Node | None) -> str:
-    location: Location = detail["loc"]
+    location = _location(detail)
     where = ".".join(str(part) for part, _ in _steps(node, location))
     if detail["type"] == "extra_forbidden":
         wrong = str(location[-1])
