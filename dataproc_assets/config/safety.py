@@ -7,6 +7,7 @@ from pydantic import Field
 from dataproc_assets.config.base import StrictModel
 
 Word = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 ArtistId = Annotated[str, Field(pattern=r"^[a-z]+/\S+$")]
 
 
@@ -39,6 +40,27 @@ class ContentConfig(StrictModel):
     report: list[Word] = Field(default_factory=list)
 
 
+class ShareMax(StrictModel):
+    """The largest share of the kept images that one value of a field may have without a warning.
+
+    `poor_content` is the share of the images that have a tag which is reported.
+    """
+
+    rating: Share
+    source: Share
+    artist: Share
+    character: Share
+    poor_content: Share
+
+
+class BalanceConfig(StrictModel):
+    """When a recipe's kept images are one-sided; of fewer than `images_min` nothing is said."""
+
+    images_min: Annotated[int, Field(ge=1)]
+    shown: Annotated[int, Field(ge=1)]
+    share_max: ShareMax
+
+
 class SafetyConfig(StrictModel):
     """`never_tags` and `child_tags` are added to the constants of `safety/never.py`."""
 
@@ -47,6 +69,8 @@ class SafetyConfig(StrictModel):
     ai: AiConfig
     opt_out: OptOutConfig
     banned_artist_tags: list[Word]
+    active_statuses: Annotated[list[Word], Field(min_length=1)]
     banned_statuses: list[Word]
     content: ContentConfig
     banned_words: list[Word]
+    balance: BalanceConfig

@@ -6,9 +6,10 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
+from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.result import table_result
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import all_rows, flags
+from dataproc_assets.defs.tables import all_rows
 from dataproc_assets.funnel import funnel
 from dataproc_assets.gallery.build import build_gallery
 from dataproc_assets.gallery.tables import GalleryTables

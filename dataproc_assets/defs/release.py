@@ -7,10 +7,11 @@ from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.config.releases import LatentsConfig
 from dataproc_assets.dedup import LEDGER_SCHEMA, new_founders
 from dataproc_assets.defs.checks import release as checks
+from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.pipes import messages
+from dataproc_assets.defs.review import review
 from dataproc_assets.defs.run_pass import job_metadata, progress_log
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import flags
 from dataproc_assets.models.check import require
 from dataproc_assets.release.encoded import latent_index, latent_todo, latent_units
 from dataproc_assets.release.latents import publish_latents
@@ -37,7 +38,7 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
         selection.table,
         addresses=lake.read_all("inventory").collect(),
         inputs={"images": lake.state("images", None), **inputs},
-        forbidden=_forbidden(lake, images),
+        forbidden=_forbidden(lake, images, config.recipes),
         code_version=lake.code_version("release", name),
         funnel=selection.funnel,
     )
@@ -95,11 +96,23 @@ def _encode(
     return job_metadata(result)
 
 
-def _forbidden(lake: Lake, images: pl.DataFrame) -> set[str]:
-    """The ids of all images with a flag that drops, from all records as they now are."""
-    found = pl.col("flags").list.set_intersection(list(DROP_FLAGS)).list.len() > 0
-    keys = flags(lake).filter(found).select(representative="image_key").collect()
-    return set(images.join(keys, on="representative")["image_id"])
+def _forbidden(lake: Lake, images: pl.DataFrame, recipes: list[str]) -> set[str]:
+    """The ids of all images that must not go out, from all records as they now are.
+
+    An image goes out when its representative is known, when no flag that drops stands against that
+    or another of its members, and when no prompt that a recipe keeps would be dropped now.
+    """
+    dropped = pl.col("flags").list.set_intersection(list(DROP_FLAGS)).list.len() > 0
+    known = flags(lake).select("image_key", dropped=dropped).collect()
+    against = known.filter("dropped")
+    names = images.select("image_id", image_key="representative")
+    members = images.select("image_id", image_key="members").explode("image_key")
+    found = [
+        names.join(known, on="image_key", how="anti"),
+        *[keys.join(against, on="image_key", how="semi") for keys in (names, members)],
+        *[review(lake, recipe).wrong for recipe in recipes],
+    ]
+    return {image for frame in found for image in frame["image_id"]}
 
 
 def _founders(lake: Lake, released: pl.DataFrame) -> pl.DataFrame:

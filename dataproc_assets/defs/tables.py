@@ -5,9 +5,7 @@ import polars as pl
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.project import Project
 from dataproc_assets.models.columns import metric_columns
-from dataproc_assets.safety.flags import NEVER_FLAGS, safety_flags
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.parts import EMPTY_PART
 from dataproc_assets.transforms.dedup_items import current_column, dedup_items
 from dataproc_assets.transforms.namespace import add_namespace, strip_namespace
@@ -32,25 +30,6 @@ def captions(lake: Lake) -> pl.LazyFrame:
             rows = lake.read(name) if name in lake.project.late_metrics else all_rows(lake)
             texts.append(rows.select("image_key", caption_text=pl.col(metric.text_column)))
     return pl.concat(texts).drop_nulls("caption_text")
-
-
-def flags(lake: Lake) -> pl.LazyFrame:
-    """What speaks against each known row, over its whole component.
-
-    What the quarantine ledger names stays under the never rules, whatever its records say now.
-    """
-    members = lake.read("members").select("image_key", "component")
-    rows = all_rows(lake).join(members, on="image_key", how="left")
-    rows = rows.drop("caption_text", strict=False).join(captions(lake), on="image_key", how="left")
-    found = safety_flags(rows, lake.project.safety)
-    held = read_ledger(lake.store, "quarantine").lazy().select("image_key").unique()
-    components = found.join(held, on="image_key").select("component", held=True).unique()
-    known = found.join(components, on="component", how="left")
-    judged = pl.col("flags").list.set_intersection(list(NEVER_FLAGS)).list.len() > 0
-    never = pl.concat_list(pl.lit(NEVER_FLAGS[0]), "flags")
-    return known.with_columns(
-        flags=pl.when(pl.col("held").is_not_null() & ~judged).then(never).otherwise("flags")
-    ).drop("held")
 
 
 def details(lake: Lake, source: str, keys: pl.Series) -> pl.DataFrame:

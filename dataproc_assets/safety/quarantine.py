@@ -1,5 +1,7 @@
 """What is left of an image in the quarantine: its names, and nothing it shows or says."""
 
+from collections.abc import Iterable
+
 import polars as pl
 
 KEPT_COLUMNS = ("image_id", "representative", "members")
@@ -23,14 +25,22 @@ def by_id_only(images: pl.LazyFrame, held: pl.LazyFrame) -> pl.LazyFrame:
         how="left",
         maintain_order="left",
     )
-    schema = images.collect_schema()
-    emptied = [
-        pl.when(~pl.col("quarantined")).then(name).otherwise(_nothing(dtype)).alias(name)
-        for name, dtype in schema.items()
-        if name not in (*KEPT_COLUMNS, "quarantined")
-    ]
-    return marked.with_columns(pl.col("quarantined").fill_null(False)).with_columns(emptied)
+    shown = [name for name in images.collect_schema().names() if name not in KEPT_COLUMNS]
+    return emptied(
+        marked.with_columns(pl.col("quarantined").fill_null(False)),
+        pl.col("quarantined"),
+        [name for name in shown if name != "quarantined"],
+    )
 
 
-def _nothing(dtype: pl.DataType) -> pl.Expr:
-    return pl.lit([] if isinstance(dtype, pl.List) else None, dtype=dtype)
+def emptied(rows: pl.LazyFrame, where: pl.Expr, columns: Iterable[str]) -> pl.LazyFrame:
+    """Null, or an empty list where the type is a list, in these columns of the rows `where` holds.
+
+    `where` is a Boolean that is never null.
+    """
+    schema = rows.collect_schema()
+    nothing = {name: [] if isinstance(schema[name], pl.List) else None for name in columns}
+    return rows.with_columns(
+        pl.when(~where).then(name).otherwise(pl.lit(value, dtype=schema[name])).alias(name)
+        for name, value in nothing.items()
+    )

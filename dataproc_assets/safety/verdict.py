@@ -3,110 +3,132 @@
 import polars as pl
 
 from dataproc_assets.config.safety import SafetyConfig
-from dataproc_assets.safety.flags import DROP_FLAGS
-from dataproc_assets.safety.never import (
-    ADULT_RATINGS,
-    CHILDREN,
-    SEXUALISED_MINORS,
-    tag_in,
-    text_has,
-)
+from dataproc_assets.safety.facts import words
+from dataproc_assets.safety.flags import DROP_FLAGS, NEVER_FLAGS
+from dataproc_assets.safety.matching import says, tag_says, tag_spelling, text_spelling
+from dataproc_assets.safety.never import ADULT_RATINGS
+from dataproc_assets.safety.quarantine import emptied
+from dataproc_assets.safety.said import in_tags, in_texts
+
+VERDICT_COLUMNS = ("keep", "drop_reason", "drop_reasons")
+_IDS = ("image_id", "variant")
+_PIECE = "[^,|;\n]+"  # a tag of a prompt, whatever the recipe puts between tags
 
 
 def verdict(
-    prompts: pl.LazyFrame, images: pl.LazyFrame, flags: pl.LazyFrame, config: SafetyConfig
-) -> pl.LazyFrame:
+    prompts: pl.DataFrame, images: pl.DataFrame, flags: pl.DataFrame, config: SafetyConfig
+) -> pl.DataFrame:
     """Add `keep` bool, `drop_reason` str|null (the first) and `drop_reasons` list[str] to prompts.
 
     Args:
-        prompts: image_id, variant, prompt, caption, groups and whatever else; every row stays.
-        images: image_id, representative, rating, opt_out, ai.
-        flags: of `safety_flags`; a representative without a row there is dropped as unchecked.
+        prompts: image_id, variant, prompt, caption, groups and whatever else; every row stays, in
+            its place.
+        images: image_id, representative, rating, opt_out, ai, title, caption, tags, and where
+            there is one `quarantined`.
+        flags: image_key and flags of `component_flags`; an image whose representative has no row
+            there is dropped as unchecked, and so is a prompt without an image.
         config: words to look for, beside the constants of `never`.
 
-    An image is dropped for each flag of its component, and a prompt also for what its own words
-    say, since tags may be merged in from elsewhere and captions are written late.
+    An image is dropped for each flag of its component, and for what the words say that were made
+    of its rows since: its merged tags, which may come from a table of aliases, its title and
+    caption; the tags, the caption and the text of the prompt, which a recipe may add words to.
+    Of a row that a never rule drops, only the ids and the reasons are left.
     """
-    flagged = flags.select(pl.col("image_key").alias("representative"), "flags")
-    facts = images.select("image_id", "representative", "rating", "opt_out", "ai").join(
-        flagged, on="representative", how="left"
-    )
-    joined = prompts.join(
-        facts.select(
-            "image_id",
-            pl.col("rating").alias("_rating"),
-            pl.col("opt_out").alias("_opt_out"),
-            pl.col("ai").alias("_ai"),
-            pl.col("flags").alias("_flags"),
-        ),
-        on="image_id",
-        how="left",
-        maintain_order="left",
-    ).join(
-        _tag_facts(prompts, config), on=["image_id", "variant"], how="left", maintain_order="left"
-    )
-    minor = _says("caption", _minors(config)) | pl.col("_minor").fill_null(False)
-    child = _says("caption", _children(config)) | pl.col("_child").fill_null(False)
+    judged = prompts.join(
+        _of_images(images, flags, config), on="image_id", how="left", maintain_order="left"
+    ).hstack(_of_prompts(prompts, images, config))
     adult = pl.col("_rating").is_in(ADULT_RATINGS).fill_null(False)
+    held = pl.col("_quarantined") & ~pl.col("_flags").list.contains("child_tag_in_adult")
     own = {
-        "never_tag": minor,
-        "child_tag_in_adult": child & adult,
-        "opt_out": pl.col("_opt_out").fill_null(False),
-        "ai": (pl.col("_ai") == "yes").fill_null(False),
-        "banned_word": _says("prompt", config.banned_words) | _says("caption", config.banned_words),
+        "never_tag": pl.col("_never_tag") | pl.col("_image_never_tag") | held,
+        "child_tag_in_adult": (pl.col("_child") | pl.col("_image_child")) & adult,
+        "opt_out": pl.col("_opt_out"),
+        "ai": pl.col("_ai") == "yes",
+        "banned_word": pl.col("_banned_word") | pl.col("_image_banned_word"),
     }
-    of_image = pl.col("_flags").fill_null([])
-    cases = [
-        pl.when(of_image.list.contains(flag) | own.get(flag, pl.lit(False))).then(pl.lit(flag))
-        for flag in DROP_FLAGS
-    ]
-    unchecked = pl.when(pl.col("_flags").is_null()).then(pl.lit("unchecked"))
-    return (
-        joined.with_columns(
-            pl.concat_list(*cases, unchecked).list.drop_nulls().alias("drop_reasons")
-        )
+    flagged = {flag: pl.col("_flags").list.contains(flag) for flag in DROP_FLAGS}
+    holds = {flag: flagged[flag].fill_null(False) for flag in DROP_FLAGS}
+    holds |= {flag: holds[flag] | found.fill_null(False) for flag, found in own.items()}
+    holds["unchecked"] = pl.col("_flags").is_null()
+    reasons = pl.concat_list(pl.when(found).then(pl.lit(flag)) for flag, found in holds.items())
+    rows = (
+        judged.lazy()
+        .with_columns(drop_reasons=reasons.list.drop_nulls())
         .with_columns(
-            (pl.col("drop_reasons").list.len() == 0).alias("keep"),
-            pl.col("drop_reasons").list.first().alias("drop_reason"),
+            keep=pl.col("drop_reasons").list.len() == 0,
+            drop_reason=pl.col("drop_reasons").list.first(),
         )
-        .select(*prompts.collect_schema().names(), "keep", "drop_reason", "drop_reasons")
+        .select(*prompts.columns, *VERDICT_COLUMNS)
+    )
+    never = pl.col("drop_reasons").list.set_intersection(list(NEVER_FLAGS)).list.len() > 0
+    shown = [name for name in prompts.columns if name not in _IDS]
+    return emptied(rows, never, shown).collect()
+
+
+def _of_images(images: pl.DataFrame, flags: pl.DataFrame, config: SafetyConfig) -> pl.DataFrame:
+    """image_id and what is known of the image, in columns that begin with an underscore."""
+    lists = {name: (listed, tag_says) for name, listed in words(config).items()}
+    tagged = in_tags(images, ("tags",), lists)
+    written = in_texts(images, ("title", "caption"), words(config))
+    quarantined = pl.lit(False)
+    if "quarantined" in images.columns:
+        quarantined = pl.col("quarantined").fill_null(False)
+    return (
+        images.select(
+            "image_id",
+            "representative",
+            quarantined.alias("_quarantined"),
+            *[pl.col(name).alias(f"_{name}") for name in ("rating", "opt_out", "ai")],
+        )
+        .with_columns((tagged[n] | written[n]).alias(f"_image_{n}") for n in tagged.columns)
+        .join(
+            flags.select(representative="image_key", _flags="flags"),
+            on="representative",
+            how="left",
+        )
+        .drop("representative")
     )
 
 
-def _minors(config: SafetyConfig) -> list[str]:
-    return [*SEXUALISED_MINORS, *config.never_tags]
+def _of_prompts(prompts: pl.DataFrame, images: pl.DataFrame, config: SafetyConfig) -> pl.DataFrame:
+    """What the words of each prompt say, in the prompts' order: `_never_tag`, `_child`, ….
+
+    A tag counts whole and running text by its words. The text of a prompt is both, so in it a
+    child is looked for in what is no tag of the image itself.
+    """
+    lists = words(config)
+    of_groups = pl.col("groups").list.eval(pl.element().struct.field("tags").explode())
+    tags = prompts.select(tags=of_groups)
+    tagged = in_tags(tags, ("tags",), {name: (listed, tag_says) for name, listed in lists.items()})
+    written = in_texts(prompts, ("caption",), lists)
+    made = in_texts(prompts, ("prompt",), lists)
+    suspects = prompts.select("image_id", "prompt").with_row_index("row").filter(made["child"])
+    child = _child_beside_tags(suspects, images, lists["child"])
+    children = pl.int_range(prompts.height, dtype=pl.UInt32, eager=True).is_in(child.to_list())
+    both = {name: tagged[name] | written[name] for name in lists}
+    for name in ("never_tag", "banned_word"):
+        both[name] = both[name] | made[name]
+    both["child"] = both["child"] | children
+    return pl.DataFrame({f"_{name}": found for name, found in both.items()})
 
 
-def _children(config: SafetyConfig) -> list[str]:
-    return [*CHILDREN, *config.child_tags]
-
-
-def _says(column: str, words: list[str]) -> pl.Expr:
-    """Whether running text holds one of the words (Boolean, never null)."""
-    return text_has(pl.col(column), words).fill_null(False)
-
-
-def _tag_facts(prompts: pl.LazyFrame, config: SafetyConfig) -> pl.LazyFrame:
-    """image_id, variant, `_minor`, `_child` of the prompts that hold a listed tag, whole."""
-    said = (
-        prompts.select("image_id", "variant", "groups")
-        .explode("groups")
-        .select("image_id", "variant", pl.col("groups").struct.field("tags").alias("tag"))
+def _child_beside_tags(
+    suspects: pl.DataFrame, images: pl.DataFrame, children: list[str]
+) -> pl.Series:
+    """The rows of suspects whose prompt says a child in a piece that is no tag of the image."""
+    bare = r"[^\p{L}\p{N}]"
+    own = (
+        images.lazy()
+        .join(suspects.lazy(), on="image_id", how="semi")
+        .select("image_id", tag=pl.col("tags").list.eval(pl.element().struct.field("tag")))
         .explode("tag")
+        .with_columns(key=tag_spelling(pl.col("tag")).str.replace_all(bare, ""))
     )
-    # the lists are matched on the distinct tags, which are few
-    matched = (
-        said.select("tag")
-        .unique()
-        .drop_nulls()
-        .with_columns(
-            tag_in(pl.col("tag"), _minors(config)).alias("_minor"),
-            tag_in(pl.col("tag"), _children(config)).alias("_child"),
-        )
-        .filter(pl.col("_minor") | pl.col("_child"))
+    pieces = (
+        suspects.lazy()
+        .select("row", "image_id", piece=pl.col("prompt").str.extract_all(_PIECE))
+        .explode("piece")
+        .filter(says(text_spelling(pl.col("piece")), children))
+        .with_columns(key=tag_spelling(pl.col("piece")).str.replace_all(bare, ""))
     )
-    return (
-        said.join(matched, on="tag", how="inner")
-        .group_by("image_id", "variant")
-        .agg(pl.col("_minor").any(), pl.col("_child").any())
-    )
+    return pieces.join(own, on=["image_id", "key"], how="anti").select("row").collect()["row"]

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 import yaml
 
-from dataproc_assets.defs.tables import captions, flags
+from dataproc_assets.defs.flags import flags
+from dataproc_assets.defs.tables import captions
 from dataproc_assets.plan import due_late, due_stages
 from dataproc_assets.run import stale_steps
 from dataproc_assets_tests.defs.world import FEW_BOOKMARKS, LOW_SCORE, TWIN, World

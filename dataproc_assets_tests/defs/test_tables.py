@@ -1,14 +1,9 @@
 import polars as pl
 
-from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, details, flags
+from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, details
 from dataproc_assets.storage import layout
-from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets_tests.defs.world import (
-    AI,
     FEW_BOOKMARKS,
-    NEVER,
-    OPT_OUT,
-    TWIN,
     World,
 )
 from dataproc_assets_tests.models.made import coca_captioner
@@ -65,26 +60,3 @@ def test_captions_are_those_of_a_captioner_of_any_kind(world: World, tmp_path):
     world.change("metrics/caption.yaml", lambda conf: (conf.clear(), conf.update(values, on=on)))
     assert world.lake.project.metrics["caption"].kind == "coca_captioner"
     assert captions(world.lake).collect().height == 7
-
-
-def test_flags_are_of_every_known_row(finished: World):
-    found = _flags(finished)
-    assert len(found) == 11
-    assert {key: value for key, value in found.items() if value} == {
-        AI: ["ai"],
-        NEVER: ["never_tag"],
-        OPT_OUT: ["opt_out"],
-        "danbooru/6": ["banned_word"],
-    }
-
-
-def test_the_quarantine_holds_a_whole_component(world: World):
-    held = pl.DataFrame({"image_key": [TWIN[1]], "rule": ["never"]})
-    append_ledger(world.lake.store, "quarantine", held)
-    found = _flags(world)
-    assert found[TWIN[0]] == found[TWIN[1]] == ["never_tag"]
-    assert found["danbooru/2"] == []
-
-
-def _flags(world: World) -> dict[str, list[str]]:
-    return dict(flags(world.lake).select("image_key", "flags").collect().iter_rows())

@@ -3,12 +3,7 @@ import pytest
 
 from dataproc_assets.defs.checks.images import DEDUP_CROSS, IMAGES
 from dataproc_assets.defs.checks.prompts import PROMPTS
-from dataproc_assets.defs.checks.sanitized import SANITIZED
 from dataproc_assets_tests.defs.world import (
-    AI,
-    BANNED_WORD,
-    NEVER,
-    OPT_OUT,
     TWIN,
     World,
     ask,
@@ -24,7 +19,6 @@ def test_all_pass_on_what_was_made(finished: World):
     assert failed(ask(DEDUP_CROSS, finished.lake, "dedup_cross")) == []
     assert failed(ask(IMAGES, finished.lake, "images")) == []
     assert failed(ask(PROMPTS, finished.lake, "prompts", RECIPE)) == []
-    assert failed(ask(SANITIZED, finished.lake, "sanitized", RECIPE)) == []
 
 
 def test_a_missed_edge_blocks(world: World):
@@ -85,22 +79,3 @@ def test_without_a_budget_no_prompt_is_over_it(world: World):
     tamper(world.lake, "prompts", RECIPE, lambda rows: rows.with_columns(long))
     world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=None))
     assert failed(ask(PROMPTS, world.lake, "prompts", RECIPE)) == []
-
-
-@pytest.mark.parametrize(
-    ("key", "check"),
-    [(NEVER, "safety"), (AI, "ai"), (OPT_OUT, "opt_out"), (BANNED_WORD, "banned_words")],
-)
-def test_an_unsafe_row_that_was_kept_blocks(world: World, key: str, check: str):
-    image = _image_id(world, key)
-    kept = pl.col("keep") | (pl.col("image_id") == image)
-    tamper(world.lake, "sanitized", RECIPE, lambda rows: rows.with_columns(keep=kept))
-    results = ask(SANITIZED, world.lake, "sanitized", RECIPE)
-    assert failed(results) == [check]
-    assert results[check].severity.value == "ERROR"
-    assert figures(results[check]) == {"found": 1, "image_ids": [image]}
-
-
-def _image_id(world: World, key: str) -> str:
-    images = world.lake.read("images").filter(pl.col("representative") == key)
-    return images.select("image_id").collect().item()
