@@ -7,14 +7,44 @@ import polars as pl
 TAG_COLUMNS = ("tags_general", "tags_character", "tags_copyright", "tags_artist", "tags_meta")
 
 
+def distinct_tags(columns: Sequence[pl.Series]) -> pl.Series:
+    """The tags of List(String) columns, each once, in no order: far fewer than there are."""
+    return pl.concat([each.rename("tag").explode() for each in columns]).unique().drop_nulls()
+
+
+def plain_tags(tags: pl.Series) -> pl.Series:
+    """Tags without the differences of case and width: lower case and NFKC."""
+    return tags.str.normalize("NFKC").str.to_lowercase()
+
+
+def named(tags: pl.Series, wanted: Sequence[str]) -> pl.Series:
+    """Those of `tags` that are one of `wanted`, whatever their case and width."""
+    return tags.filter(is_named(tags, wanted))
+
+
+def is_named(texts: pl.Series, wanted: Sequence[str]) -> pl.Series:
+    """Whether each of `texts` is one of `wanted`, whatever their case and width. Boolean."""
+    return plain_tags(texts).is_in(plain_tags(pl.Series(wanted, dtype=pl.String)).to_list())
+
+
+def holds(column: pl.Series, tags: pl.Series) -> pl.Series:
+    """Boolean, false where the list is null: it has one of `tags`, spelt exactly so."""
+    if tags.is_empty():
+        return pl.repeat(False, column.len(), eager=True)
+    one = pl.element().is_in(tags.to_list())
+    found = column.to_frame("t").select(pl.col("t").list.eval(one).list.any())
+    return found.to_series().fill_null(False)
+
+
 def has_tag(tags: Sequence[str]) -> pl.Expr:
-    """Boolean, false where tags are unknown: any category holds one of `tags`, case ignored."""
-    wanted = [tag.lower() for tag in tags]
-    found = [
-        pl.col(column).list.eval(pl.element().str.to_lowercase().is_in(wanted)).list.any()
-        for column in TAG_COLUMNS
-    ]
-    return pl.any_horizontal(column.fill_null(False) for column in found)
+    """Boolean, false where tags are unknown: any category holds one of `tags`, whatever its case
+    and width."""
+
+    def find(columns: Sequence[pl.Series]) -> pl.Series:
+        found = named(distinct_tags(columns), tags)
+        return pl.select(pl.any_horizontal([holds(each, found) for each in columns])).to_series()
+
+    return pl.map_batches(list(TAG_COLUMNS), find, return_dtype=pl.Boolean)
 
 
 def ai_flag(tags: Sequence[str]) -> pl.Expr:
