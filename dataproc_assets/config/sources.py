@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from dataproc_assets.config.adapters import COLUMNS, checked_adapter
 from dataproc_assets.config.base import StrictModel
 from dataproc_assets.config.columns import ColumnsConfig
+from dataproc_assets.config.mergers import MergerConfig
 from dataproc_assets.config.rules import Regex, RuleList
 
 NATIVE_ID = r"[A-Za-z0-9_-]+"
@@ -64,7 +65,8 @@ class SourceConfig(StrictModel):
     records alike. `key` is matched on an image's file name without folder; its named groups are
     those of `native_id`: `id` (of the post), `page` and `asset`. `tags_categorised` says whether
     the site tells a character from a general tag; where it does not, all tags arrive as general. A
-    record with one of `ai_tags` (compared without case) is AI-made whatever its own flag says.
+    record with one of `ai_tags` (compared without case and width) is AI-made whatever its own flag
+    says. `merger` says which other tags and texts are no content.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*$")
@@ -79,6 +81,7 @@ class SourceConfig(StrictModel):
     failed_share_max: Share
     tags_categorised: bool
     ai_tags: list[str] = Field(default_factory=list)
+    merger: MergerConfig = Field(default_factory=MergerConfig)
     prefilter: RuleList = Field(default_factory=list)
     trust: TrustConfig
 

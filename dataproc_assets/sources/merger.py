@@ -4,12 +4,20 @@ import polars as pl
 
 from dataproc_assets.config.sources import SourceConfig
 from dataproc_assets.sources.adapters import merger
+from dataproc_assets.sources.cleaning import clean_records
 from dataproc_assets.sources.columns import ELIGIBILITY_SCHEMA, RECORD_SCHEMA
 from dataproc_assets.transforms.namespace import add_namespace
 from dataproc_assets.transforms.tagged import ai_flag
 
-FIELDS = [name for name in RECORD_SCHEMA.names() if name not in ("image_key", "source")]
-"""The record fields of a merged table, there as `{source}__{field}`."""
+MERGED_SCHEMA = pl.Schema(
+    {
+        **{n: t for n, t in RECORD_SCHEMA.items() if n not in ("image_key", "source")},
+        "text_cut": pl.String,
+    }
+)
+"""The fields of a merged table beside the metrics, there as `{source}__{field}`. `text_cut` is
+what the merger cut out of title and caption, which safety has to read; null where that is nothing.
+"""
 
 
 def merge_source(
@@ -21,15 +29,18 @@ def merge_source(
     """One row a key that any of the three tables knows, sorted by `image_key`.
 
     records: `RECORD_SCHEMA`; metrics: `metrics_merged`; eligibility: `ELIGIBILITY_SCHEMA`; each
-    with unique keys. Record fields and metric columns become `{source}__{field}`, with the same
-    types in every source; the columns of eligibility keep their names. A source whose adapter has a
-    `merge` of its own is changed by it. `has_image` and `has_record`
-    are never null. A record with one of `source.ai_tags` has `ai` yes, whatever its flag says.
+    with unique keys. The fields of `MERGED_SCHEMA` and the metric columns become
+    `{source}__{field}`, with the same types in every source; the columns of eligibility keep their
+    names. Every source's merger is this one: it cleans the records as `source.merger` says, and a
+    source whose adapter has a `merge` of its own is then changed by that. `has_image` and
+    `has_record` are never null. A record with one of `source.ai_tags` has `ai` yes, whatever its
+    flag says.
     """
-    known = records.select("image_key", *FIELDS, pl.lit(True).alias("_record"))
+    known = records.select(RECORD_SCHEMA.names()).with_columns(ai_flag(source.ai_tags))
+    cleaned = clean_records(known, source.merger).with_columns(pl.lit(True).alias("_record"))
     joined = (
         eligibility.select(ELIGIBILITY_SCHEMA.names())
-        .join(known, on="image_key", how="full", coalesce=True)
+        .join(cleaned.drop("source"), on="image_key", how="full", coalesce=True)
         .join(metrics, on="image_key", how="full", coalesce=True)
         .with_columns(
             pl.col("has_image").fill_null(False),
@@ -38,13 +49,12 @@ def merge_source(
         )
         .drop("_record")
     )
-    joined = joined.with_columns(ai_flag(source.ai_tags))
     if merge := merger(source):
         joined = merge(joined)
     metric_columns = [name for name in metrics.collect_schema().names() if name != "image_key"]
-    own = [*FIELDS, *metric_columns]
+    own = [*MERGED_SCHEMA.names(), *metric_columns]
     return (
-        add_namespace(joined, source.name, own)
+        add_namespace(joined.cast(MERGED_SCHEMA), source.name, own)
         .select(
             "image_key",
             *(f"{source.name}__{name}" for name in own),

@@ -51,10 +51,14 @@ def parsing(project: Project, source: str) -> Any:
 
 
 def merged(project: Project, name: str | None) -> Any:
-    """How the source's merger is chosen, and what it marks as made by a model."""
+    """How the source's merger is chosen, what it is told, what it marks as made by a model."""
     source = project.sources[name or ""]
-    own = own_code(source.adapter)
-    return {"adapter": source.adapter, "own_code": own, "ai_tags": source.ai_tags}
+    return {
+        "adapter": source.adapter,
+        "own_code": own_code(source.adapter),
+        "merger": source.merger,
+        "ai_tags": source.ai_tags,
+    }
 
 
 def merging(project: Project, _: str | None) -> Any:

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any
 
+import polars as pl
+
 from dataproc_assets.sources.fields import (
     Flag,
     Id,
@@ -86,6 +88,13 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "title": project.title,
         "caption": project.description,
     }
+
+
+def merge(joined: pl.LazyFrame) -> pl.LazyFrame:
+    """Tags are words with blanks, in any case: here they are spelt as the boards spell them."""
+    name = pl.element().str.to_lowercase().str.replace_all(r"\s+", "_")
+    tags = pl.col("tags_general").list.eval(name).list.unique(maintain_order=True)
+    return joined.with_columns(tags_general=tags)
 
 
 def _rating(marks: tuple[bool | None, ...]) -> str | None:

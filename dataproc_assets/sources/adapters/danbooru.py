@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import polars as pl
-
 from dataproc_assets.sources.columns import RATINGS
 from dataproc_assets.sources.fields import (
     Flag,
@@ -20,7 +18,6 @@ from dataproc_assets.sources.fields import (
 )
 from dataproc_assets.sources.links import pixiv_link
 from dataproc_assets.sources.values import choose
-from dataproc_assets.transforms.tagged import has_tag
 
 _RATINGS = {rating[0]: rating for rating in RATINGS} | {rating: rating for rating in RATINGS}
 _ANIMATED = {"zip", "mp4", "webm", "swf"}
@@ -86,12 +83,6 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "ai": "unknown",
         "status": _status(post),
     }
-
-
-def merge(joined: pl.LazyFrame) -> pl.LazyFrame:
-    """A post of an artist who asked to be removed keeps its file for some: banned all the same."""
-    banned = pl.when(has_tag(["banned_artist"])).then(pl.lit("banned")).otherwise("status")
-    return joined.with_columns(banned.alias("status"))
 
 
 def _status(post: _Post) -> str:

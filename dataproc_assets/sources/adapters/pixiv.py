@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import polars as pl
-
 from dataproc_assets.sources.fields import (
     Flag,
     Id,
@@ -19,7 +17,6 @@ from dataproc_assets.sources.fields import (
     Whole,
 )
 from dataproc_assets.sources.values import names
-from dataproc_assets.transforms.tagged import has_tag
 
 _RATINGS = {0: "general", 1: "explicit", 2: "explicit"}
 _AI = {1: "no", 2: "yes"}
@@ -83,9 +80,3 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "title": work.title,
         "caption": work.caption,
     }
-
-
-def merge(joined: pl.LazyFrame) -> pl.LazyFrame:
-    """Works carry their age limit as a tag too, also where a record lost `x_restrict`."""
-    adult = pl.when(has_tag(["R-18", "R-18G"])).then(pl.lit("explicit")).otherwise("rating")
-    return joined.with_columns(adult.alias("rating"))

@@ -2,6 +2,9 @@
 
 from typing import Annotated, Any
 
+import polars as pl
+
+from dataproc_assets.sources.cleaning import join_texts, tidy
 from dataproc_assets.sources.fields import (
     ExactId,
     ExactLink,
@@ -17,6 +20,8 @@ from dataproc_assets.sources.fields import (
 )
 from dataproc_assets.sources.values import names
 
+_HASHTAG = r"[^\s#\uff03]+"
+_LAST_HASHTAGS = rf"((?:(?:^|\s+)[#\uff03]{_HASHTAG})+\s*)$"
 _NO_LANGUAGE = {"und", "zxx", "qme", "qst", "qht", "qam", "qct", "art"}
 
 
@@ -78,6 +83,24 @@ def to_common(raw: dict[str, Any]) -> dict[str, Any]:
         "caption": tweet.content,
         "language": None if tweet.lang in _NO_LANGUAGE else tweet.lang,
     }
+
+
+def merge(joined: pl.LazyFrame) -> pl.LazyFrame:
+    """The hashtags that a text ends in label it: they go from the caption to the tags.
+
+    The crawler lists a tweet's hashtags only where the site did. Those within a sentence are words
+    of it and stay.
+    """
+    last = pl.col("caption").str.extract(_LAST_HASHTAGS)
+    kept = pl.col("caption").str.replace(_LAST_HASHTAGS, "")
+    tags = pl.concat_list("tags_general", last.str.extract_all(_HASHTAG))
+    return joined.with_columns(
+        tags_general=pl.when(last.is_not_null())
+        .then(tags.list.unique(maintain_order=True))
+        .otherwise("tags_general"),
+        caption=pl.when(last.is_not_null()).then(tidy(kept)).otherwise("caption"),
+        text_cut=join_texts(pl.col("text_cut"), last.str.strip_chars()),
+    )
 
 
 def _rating(tweet: _Tweet) -> str | None:
