@@ -26,6 +26,7 @@ FACTS = (
 )
 TAG_COLUMNS = ("tags_general", "tags_character", "tags_copyright", "tags_artist", "tags_meta")
 TEXT_COLUMNS = ("title", "caption")
+_OTHER_TEXTS = ("caption_text", "text_cut")
 _OF_RECORD = ("artist_ids", "artist_names", "rating", "ai", "status")
 
 
@@ -33,9 +34,9 @@ def row_facts(rows: pl.DataFrame, config: SafetyConfig) -> pl.DataFrame:
     """image_key and the `FACTS` (Boolean, never null) of every row, in the rows' order.
 
     `rows` are records with `source`, the tag and text columns, `artist_ids`, `artist_names`,
-    `rating`, `ai` and `status`. The tags of a model count whatever their p, and so does
-    `caption_text` where there is one. A fact is of its row alone: the facts of all rows are those
-    of their parts, however they are cut.
+    `rating`, `ai` and `status`. The tags of a model count whatever their p, and so do
+    `caption_text` and `text_cut` (what a merger cut out of the texts) where there are such. A fact
+    is of its row alone: the facts of all rows are those of their parts, however they are cut.
 
     Raises ValueError when a score of the configuration has no column.
     """
@@ -74,7 +75,7 @@ def fact_columns(schema: pl.Schema, config: SafetyConfig) -> list[str]:
     """What `row_facts` reads of rows with these columns."""
     scores = {score.column for score in config.ai.scores}
     read = {"image_key", "source", *TAG_COLUMNS, *TEXT_COLUMNS, *_OF_RECORD, *scores}
-    read |= {"caption_text", *_machine_tags(schema)}
+    read |= {*_OTHER_TEXTS, *_machine_tags(schema)}
     return [name for name in schema.names() if name in read]
 
 
@@ -111,7 +112,7 @@ def _together(
     texts: Iterable[str],
     config: SafetyConfig,
 ) -> pl.DataFrame:
-    captions = [name for name in rows.columns if name == "caption_text"]
+    captions = [name for name in rows.columns if name in _OTHER_TEXTS]
     parts = [
         own,
         in_tags(rows, tags, _tag_lists(config)),
