@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from pydantic_core import PydanticCustomError
-
 from dataproc_assets.config.yaml import ConfigError, short_path
 
 DUMP = ("antecedent_name", "consequent_name")  # of danbooru's own tables
 HEADERS = {"aliases": ("alias", "name"), "implications": ("tag", "implies")}
+
+
+class EntryError(ValueError):
+    """An error of an entry below the model that raises it; `read_yaml` gives the entry's line."""
+
+    def __init__(self, message: str, *entry: str) -> None:
+        super().__init__(message)
+        self.entry = entry
 
 
 class Row(NamedTuple):
@@ -63,13 +69,13 @@ def refuse(table: str, name: str, fault: str, rows: Mapping[str, Sequence[Row]])
     for row in rows.get(table, ()):
         if row.first == name:
             raise ConfigError(f"{row.place}: {fault}")
-    raise entry_error((table, name), fault)
+    raise EntryError(fault, table, name)
 
 
 def csv_rows(table: str, name: str, conf: Path) -> list[Row]:
     """The lines of the CSV file `name` below `conf`, without those that are not in force.
 
-    Raises PydanticCustomError where there is no such file; ConfigError, with the line, for a wrong
+    Raises EntryError where there is no such file; ConfigError, with the line, for a wrong
     header, a missing name, a spelling that no tag has, and what is given twice.
     """
     path = (conf / name).resolve()
@@ -77,7 +83,7 @@ def csv_rows(table: str, name: str, conf: Path) -> list[Row]:
         names = [other.relative_to(conf).as_posix() for other in sorted(conf.rglob("*.csv"))]
         near = difflib.get_close_matches(name, names, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise entry_error((f"{table}_csv",), f"there is no such file below conf/{hint}")
+        raise EntryError(f"there is no such file below conf/{hint}", f"{table}_csv")
     shown, rows = short_path(path), list[Row]()
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = csv.DictReader(file, strict=True)
@@ -142,12 +148,6 @@ def closed(implications: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
                 left += implications.get(one, ())
         found[tag] = sorted(following)
     return found
-
-
-def entry_error(entry: tuple[str, ...], message: str) -> PydanticCustomError:
-    """An error of an entry below the model that raises it; `read_yaml` gives its line."""
-    context: dict[str, Any] = {"message": message, "entry": entry}
-    return PydanticCustomError("entry", "{message}", context)
 
 
 def _refuse_twice(table: str, rows: Sequence[Row]) -> None:

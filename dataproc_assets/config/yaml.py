@@ -151,7 +151,8 @@ def _steps(node: yaml.Node | None, location: Location) -> list[tuple[str | int, 
 
 def _location(detail: Any) -> Location:
     """Where an error is: a model may say which entry below it is wrong."""
-    return (*detail["loc"], *detail.get("ctx", {}).get("entry", ()))
+    error = detail.get("ctx", {}).get("error")
+    return (*detail["loc"], *getattr(error, "entry", ()))
 
 
 def _say(detail: Any, model: Any, node: yaml.Node | None) -> str:
