@@ -1,5 +1,8 @@
 """Curation across the sources: which pictures are one image, and one row an image."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import dagster as dg
 import polars as pl
 
@@ -12,14 +15,16 @@ from dataproc_assets.dedup import (
 from dataproc_assets.dedup.items import unmeasured
 from dataproc_assets.defs.checks import images as checks
 from dataproc_assets.defs.distances import keep_distances
+from dataproc_assets.defs.flags import flags
+from dataproc_assets.defs.image_counts import MergeCounts
+from dataproc_assets.defs.image_parts import write_images
 from dataproc_assets.defs.near_duplicates import ACROSS, across
 from dataproc_assets.defs.result import counts_metadata, table_result
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import all_rows, captions, dedup_everything
-from dataproc_assets.safety.flags import with_opt_out
+from dataproc_assets.defs.tables import dedup_everything
+from dataproc_assets.safety.flags import quarantined
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets.transforms.merge_fields import merge_images
 
 
 def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
@@ -52,19 +57,12 @@ def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.Materialize
 
 
 def images(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
-    """Merge what the sources say of each image."""
-    inputs, project = lake.inputs("images", None), lake.project
-    trust = {name: source.trust for name, source in project.sources.items()}
-    rows = with_opt_out(all_rows(lake), project.safety)
-    merged = merge_images(lake.read("members"), rows, project.curation, trust, captions(lake))
-    info = lake.write("images", None, merged, key="image_id", inputs=inputs)
-    table = lake.read("images")
-    metadata = {
-        "ratings": counts_metadata(table, pl.col("rating"), "rating"),
-        "tiers": counts_metadata(table, pl.col("tier"), "tier"),
-        "sources_an_image": counts_metadata(table, pl.col("sources").list.len(), "sources"),
-    }
-    return table_result(lake, "images", None, info, metadata)
+    """Merge what the sources say of each image; of those in the quarantine only the ids stay."""
+    inputs, told = lake.inputs("images", None), MergeCounts()
+    held = quarantined(flags(lake)).collect()
+    with TemporaryDirectory(prefix="images-") as folder:
+        info = write_images(lake, inputs, held, Path(folder), told.look)
+    return table_result(lake, "images", None, info, told.metadata())
 
 
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:

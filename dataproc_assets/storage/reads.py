@@ -62,7 +62,7 @@ def merged(project: Project, name: str | None) -> Any:
 
 
 def merging(project: Project, _: str | None) -> Any:
-    """What decides the fields of an image."""
+    """What decides the fields of an image, and whether more than its ids is told at all."""
     trust = {name: source.trust for name, source in project.sources.items()}
     return {
         "merge": project.curation.merge,

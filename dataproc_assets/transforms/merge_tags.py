@@ -1,94 +1,111 @@
 """The tags of an image from all its sources and the tagger, each with its confidence."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dataproc_assets.config.curation import MergeConfig
-from dataproc_assets.transforms.trust import Trust, trust_in
+from dataproc_assets.transforms.merge_claims import UNITS, Merged, confidences
+from dataproc_assets.transforms.merge_lists import (
+    CATEGORIES,
+    GENERAL,
+    bounds,
+    claims_of,
+    source_names,
+    tag_lists,
+)
+from dataproc_assets.transforms.merge_vocabulary import Vocabulary
+from dataproc_assets.transforms.nested import nest, offsets_of
+from dataproc_assets.transforms.trust import Trust
 
-CATEGORIES = ("general", "character", "copyright", "artist", "meta")
+SAYS = pl.Struct({"source": pl.String, "weight": pl.Float64, "said": pl.String})
 TAG = pl.Struct(
     {
         "tag": pl.String,
         "category": pl.String,
         "confidence": pl.Float64,
-        "sources": pl.List(pl.String),
+        "sources": pl.List(SAYS),
     }
 )
-_DECIMALS = 6
 
 
-def merge_tags(
-    best: pl.LazyFrame, standing: pl.LazyFrame, merge: MergeConfig, trust: Trust
-) -> pl.LazyFrame:
-    """Confidence of each tag: 1 - product over sources of (1 - trust x p).
+def merge_tags(rows: pl.DataFrame, images: int, merge: MergeConfig, trust: Trust) -> pl.DataFrame:
+    """Confidence of each tag: 1 - product over sources of (1 - trust x p), to 6 decimals.
 
     Args:
-        best: image_id, source and `tags_{category}` list[str], the best member of each source.
-        standing: image_id and `tagger_tags` of the representatives; the tagger is one more source.
-        merge: p per source, aliases, and the confidence below which a tag is left out.
-        trust: how far each source's tags are believed.
+        rows: source, `tags_{category}` list[str] and `tagger_tags` in any order; `tags_of` UInt32
+            is the number of the image that a row's tags are said of, `tagged_of` that of its
+            `tagger_tags`; null where they do not count. An image has one row a source.
+        images: how many there are.
+        merge: p per source, aliases, implications, and the confidence below which a tag loses.
+        trust: how far each source's tags are believed; the tagger is one more source.
 
-    Returns image_id, tags List(TAG) by falling confidence, then tag. Tags are lower case with
-    underscores. A category other than general outranks it, since sites without categories call
-    every tag general; then the more trusted source's counts, then the first by name.
+    Returns `tags` and `tags__losing` List(TAG), one row an image in the order of the numbers, by
+    falling confidence, then tag. Tags are lower case with underscores. A category other than
+    general outranks it, since sites without categories call every tag general; then the more
+    trusted source's counts, then the first by name. An implied tag has the category of what
+    implied it.
     """
-    names = {source: merge.tag_p.get(source, merge.tag_p["default"]) for source in trust}
-    p = pl.col("source").replace_strict(names, return_dtype=pl.Float64)
-    said = [
-        best.select(
-            "image_id",
-            "source",
-            pl.col(f"tags_{category}").alias("tag"),
-            pl.lit(category).alias("category"),
-            (trust_in("tags", trust) * p).alias("weight"),
-        ).explode("tag")
-        for category in CATEGORIES
-    ]
-    seen = (
-        standing.select("image_id", "tagger_tags")
-        .explode("tagger_tags")
-        .select(
-            "image_id",
-            pl.lit("tagger").alias("source"),
-            pl.col("tagger_tags").struct.field("tag"),
-            pl.col("tagger_tags").struct.field("category"),
-            pl.col("tagger_tags").struct.field("p").cast(pl.Float64)
-            * merge.machine_trust.get("tagger", 0.0),
-        )
-        .rename({"p": "weight"})
-    )
-    claims = (
-        pl.concat([*said, seen])
-        .with_columns(_spelling(pl.col("tag"), merge.aliases))
-        .filter(pl.col("tag").is_not_null() & (pl.col("tag") != "") & (pl.col("weight") > 0))
-        .with_columns((pl.col("category") == "general").alias("is_general"))
-    )
-    order = ("is_general", "category")
-    once = claims.group_by("image_id", "tag", "source").agg(
-        pl.col("weight").max(),
-        pl.col("category").sort_by(*order).first(),
-        pl.col("is_general").min(),
-    )
-    by_trust = pl.col("category").sort_by(
-        "is_general", "weight", "source", descending=[False, True, False]
-    )
-    return (
-        once.group_by("image_id", "tag")
-        .agg(
-            by_trust.first(),
-            # a product of floats depends on its order in the last bit, so the order is given
-            (1 - (1 - pl.col("weight")).sort_by("source").product())
-            .round(_DECIMALS)
-            .alias("confidence"),
-            pl.col("source").sort().alias("sources"),
-        )
-        .filter(pl.col("confidence") >= merge.tag_confidence_min)
-        .sort("image_id", "confidence", "tag", descending=[False, True, False])
-        .group_by("image_id", maintain_order=True)
-        .agg(pl.struct("tag", "category", "confidence", "sources").alias("tags"))
+    lists, words = tag_lists(rows, merge, trust)
+    cuts = bounds(lists, images).tolist()
+
+    def part(first: int, last: int) -> tuple[Merged, Merged]:
+        merged = confidences(claims_of(lists, first, last), words, GENERAL)
+        merged = merged._replace(image=merged.image + first)
+        return _divided(merged, merged.units / UNITS >= merge.tag_confidence_min)
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        parts = list(pool.map(part, cuts[:-1], cuts[1:]))
+    sources = pl.Series("source", source_names(trust))
+    chosen, losing = zip(*parts, strict=True)
+    return pl.DataFrame(
+        [
+            _nested("tags", chosen, images, words, sources),
+            _nested("tags__losing", losing, images, words, sources),
+        ]
     )
 
 
-def _spelling(tag: pl.Expr, aliases: dict[str, str]) -> pl.Expr:
-    plain = tag.str.strip_chars().str.to_lowercase().str.replace_all(" ", "_", literal=True)
-    return plain.replace(aliases) if aliases else plain
+def _divided(merged: Merged, chosen: NDArray[np.bool_]) -> tuple[Merged, Merged]:
+    """The tags that are chosen, and the others."""
+    if chosen.all():
+        return merged, _some(merged, ~chosen)
+    return _some(merged, chosen), _some(merged, ~chosen)
+
+
+def _some(merged: Merged, chosen: NDArray[np.bool_]) -> Merged:
+    says = np.repeat(chosen, merged.said_by)
+    of_tags = len(Merged._fields) - len(_OF_SOURCES)
+    return Merged(
+        *(values[chosen] for values in merged[:of_tags]),
+        *(values[says] for values in merged[of_tags:]),
+    )
+
+
+_OF_SOURCES = ("source", "weight", "reading")
+
+
+def _nested(
+    name: str, parts: Sequence[Merged], images: int, words: Vocabulary, sources: pl.Series
+) -> pl.Series:
+    """The column of tags as texts."""
+    merged = Merged(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    says = pl.DataFrame(
+        {
+            "source": sources.gather(pl.Series(merged.source)),
+            "weight": pl.Series(merged.weight, dtype=pl.Float64),
+            "said": words.said.gather(pl.Series(merged.reading)),
+        }
+    ).to_struct("sources")
+    tags = pl.DataFrame(
+        {
+            "tag": words.names.gather(pl.Series(merged.tag)),
+            "category": pl.Series(CATEGORIES).gather(pl.Series(merged.category)),
+            "confidence": merged.units / UNITS,
+            "sources": nest(says, offsets_of(merged.said_by)),
+        }
+    ).to_struct(name)
+    return nest(tags, offsets_of(np.bincount(merged.image, minlength=images)))

@@ -2,11 +2,8 @@ import polars as pl
 
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets_tests.defs.world import (
-    AI,
-    BANNED_WORD,
     KEPT,
     NEVER,
-    OPT_OUT,
     TWIN,
     World,
     checks,
@@ -77,13 +74,28 @@ def test_a_smaller_key_that_joins_a_released_image_binds_nothing_new(world: Worl
 
 def test_images_merge_what_both_sources_say(world: World):
     result = world.make("images")
-    assert reasons(metadata(result, "images")["sources_an_image"]) == {"1": 6, "2": 1}
+    told = metadata(result, "images")
+    assert reasons(told["sources_an_image"]) == {"0": 1, "1": 5, "2": 1}  # one is known by its id
+    won = {tuple(one.data.values())[:2]: one.data["images"] for one in told["values_won"].records}
+    assert won[("title", "pixiv")] == 2 and won[("opt_out", "danbooru")] == 5
+    assert {"rating": 0, "artist": 1}.items() <= reasons(told["disagreements"]).items()
+    assert reasons(told["tags"])["kept"] > 7
     row = world.lake.read("images").filter(pl.col("representative") == TWIN[0]).collect()
     (image,) = row.to_dicts()
     assert image["sources"] == ["danbooru", "pixiv"] and image["members"] == sorted(TWIN)
-    tags = {tag["tag"]: tag["sources"] for tag in image["tags"]}
-    assert tags["1girl"] == ["danbooru", "pixiv"] and tags["smile"] == ["tagger"]
+    tags = {
+        tag["tag"]: {one["source"]: one["said"] for one in tag["sources"]} for tag in image["tags"]
+    }
+    assert tags["1girl"] == {"danbooru": None, "pixiv": None} and tags["smile"] == {"tagger": None}
+    assert tags["scenery"] == {"pixiv": "風景"}
     assert image["title"] == "work 100" and image["title__source"] == "pixiv"
+
+
+def test_of_a_quarantined_image_the_table_has_the_ids_alone(world: World):
+    (image,) = world.lake.read("images").filter("quarantined").collect().to_dicts()
+    assert (image.pop("representative"), image.pop("members")) == (NEVER, [NEVER])
+    assert image.pop("image_id") and image.pop("quarantined")
+    assert not any(image.values())
 
 
 def test_prompts_are_written_by_the_recipe(world: World):
@@ -97,39 +109,10 @@ def test_prompts_are_written_by_the_recipe(world: World):
 def test_a_small_budget_cuts_and_says_so(world: World):
     world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=5))
     result = world.make("prompts", partition=RECIPE)
-    assert metadata(result, "prompts")["prompts_over_budget"] == 7
+    assert metadata(result, "prompts")["prompts_over_budget"] == 6  # of the quarantined no word is left
     assert checks(result) == {"prompts:prompts_fit": True}
     rows = world.lake.read("prompts", RECIPE).collect()
-    assert rows["tokens"].max() <= 5 and rows["cut"].list.len().min() > 0
-
-
-def test_each_unsafe_image_is_dropped_for_its_own_reason(world: World):
-    result = world.make("sanitized", partition=RECIPE)
-    told = metadata(result, "sanitized")
-    assert reasons(told["drops"]) == {"ai": 1, "banned_word": 1, "never_tag": 1, "opt_out": 1}
-    assert (told["quarantined"], told["newly_quarantined"]) == (1, 0)
-    assert all(checks(result).values()) and len(checks(result)) == 4
-    images = world.lake.read("images").select("image_id", "representative")
-    rows = world.lake.read("sanitized", RECIPE).join(images, on="image_id")
-    found = dict(rows.select("representative", "drop_reason").collect().iter_rows())
-    assert found == {
-        **dict.fromkeys(KEPT),
-        AI: "ai",
-        NEVER: "never_tag",
-        OPT_OUT: "opt_out",
-        BANNED_WORD: "banned_word",
-    }
-    assert read_ledger(world.lake.store, "quarantine")["image_key"].to_list() == [NEVER]
-
-
-def test_what_was_quarantined_once_stays_out_whatever_its_records_say_now(world: World):
-    keep_out = pl.col("danbooru__tags_general").list.set_difference(["loli"])
-    tamper(world.lake, "augmented", "danbooru", lambda rows: rows.with_columns(keep_out))
-    result = world.make("dedup_cross", "images")
-    assert result.success
-    result = world.make("prompts", "sanitized", partition=RECIPE)
-    assert result.success
-    assert reasons(metadata(result, "sanitized")["drops"])["never_tag"] == 1
+    assert rows["tokens"].max() <= 5 and (rows["cut"].list.len() > 0).sum() == 6
 
 
 def test_equal_remakes_have_equal_data_versions(world: World):

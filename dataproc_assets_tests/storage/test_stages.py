@@ -88,7 +88,7 @@ def test_partitions_are_sorted():
         ("curation", {"seed": 1}, {"images"}),
         ("dedup", {"cosine": 0.99}, {"dedup_intra", "dedup_cross", "gallery"}),
         ("recipes.caption", {"seed": 1}, {"prompts"}),
-        ("safety", {"banned_words": []}, {"sanitized", "release", "gallery"}),
+        ("safety", {"banned_words": []}, {"images", "sanitized", "release", "gallery"}),
         (
             "safety.opt_out",
             {"artists": []},

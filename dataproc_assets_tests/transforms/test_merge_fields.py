@@ -1,157 +1,72 @@
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dataproc_assets.config.curation import CurationConfig
-from dataproc_assets.transforms.merge_fields import merge_images
-from dataproc_assets_tests.transforms.frames import CREATED, TRUST, changed, cluster, conf, stacked
+from dataproc_assets.transforms.merge_fields import merge_fields
+from dataproc_assets_tests.transforms.frames import CREATED, TRUST, changed, conf, stacked
 
 CURATION = conf("curation", CurationConfig)
-D, G, P = "danbooru/1", "gelbooru/2", "pixiv/3_p0"
+NO_CAPTIONS = pl.DataFrame(schema={"image": pl.UInt32, "caption_text": pl.String})
 
 
-def merged(members, items, curation=CURATION, captions=None):
-    return merge_images(members, stacked(*items), curation, TRUST, captions).collect()
+def fields(*items, captions=NO_CAPTIONS, curation=CURATION):
+    """The drawn fields of one image."""
+    best = stacked(*items).collect().with_columns(image=pl.lit(0, pl.UInt32))
+    return merge_fields(best, captions, pl.Series(["i"]), curation, TRUST).row(0, named=True)
 
 
-def test_one_row_an_image_with_the_pixels_of_its_representative():
-    items = [
-        {"image_key": D, "pixels_width": 900, "pixels_sha256": "dd", "bucket_width": 320},
-        {"image_key": P, "pixels_width": 100, "pixels_sha256": "pp"},
-        {"image_key": G},
-    ]
-    members = pl.concat([cluster(D, P), cluster(G, image_id=None, roles=["dropped"], best=[False])])
-    out = merged(members, items)
-    row = out.row(0, named=True)
-    assert len(out) == 1
-    assert (row["representative"], row["sha256"], row["width"]) == (D, "dd", 900)
-    assert (row["bucket_width"], row["height"]) == (320, 384)
-    assert (row["members"], row["sources"]) == ([D, P], ["danbooru", "pixiv"])
+def test_a_value_of_one_source_is_that_source_s():
+    row = fields({"image_key": "pixiv/1", "title": "t", "artist_names": ["Ada", "Bo"]})
+    assert (row["title"], row["title__source"], row["title__weight"]) == ("t", "pixiv", 0.9)
+    assert (row["artist"], row["artist__losing"]) == ("Ada", [])
 
 
-def test_a_cluster_without_a_representative_has_no_row():
-    members = cluster(D, P, image_id=None, roles=["dropped", "dropped"], best=[False, False])
-    out = merged(members, [{"image_key": D}, {"image_key": P}])
-    assert out.is_empty()
-    assert out.schema["tags"].inner.fields[0].name == "tag"
-
-
-@pytest.mark.parametrize(
-    ("ratings", "expected"),
-    [
-        (["general", "explicit"], "explicit"),
-        (["questionable", "sensitive"], "questionable"),
-        (["general", None], "general"),
-        ([None, None], None),
-    ],
-)
-def test_the_most_restrictive_rating_wins_even_of_a_dropped_member(ratings, expected):
-    members = cluster(D, P, roles=["representative", "dropped"])
-    items = [{"image_key": k, "rating": r} for k, r in zip((D, P), ratings, strict=True)]
-    assert merged(members, items)["rating"].to_list() == [expected]
-
-
-@pytest.mark.parametrize(
-    ("ais", "expected"),
-    [
-        (["no", "yes"], "yes"),
-        (["unknown", "no"], "no"),
-        (["unknown", "unknown"], "unknown"),
-        ([None, None], "unknown"),
-    ],
-)
-def test_any_positive_ai_flag_wins_and_unknown_is_a_third_state(ais, expected):
-    members = cluster(D, P, roles=["representative", "dropped"])
-    items = [{"image_key": k, "ai": a} for k, a in zip((D, P), ais, strict=True)]
-    assert merged(members, items)["ai"].to_list() == [expected]
-
-
-def test_the_three_reach_every_image_of_a_component_and_no_other():
-    members = pl.concat(
-        [
-            cluster(D, component="c", image_id="1"),
-            cluster(P, component="c", image_id="2"),
-            cluster(G, component="other", image_id="3"),
-        ]
+def test_a_blank_is_no_value_and_a_booru_s_artist_tag_is_an_artist():
+    row = fields(
+        {"image_key": "danbooru/1", "title": "  ", "artist_names": [" "], "tags_artist": ["bo"]}
     )
-    items = [{"image_key": D, "rating": "explicit", "opt_out": True}, {"image_key": P}]
-    out = merged(members, [*items, {"image_key": G, "rating": "general"}])
-    assert out["rating"].to_list() == ["explicit", "explicit", "general"]
-    assert out["opt_out"].to_list() == [True, True, False]
+    assert (row["title"], row["title__source"], row["title__losing"]) == (None, None, [])
+    assert row["artist"] == "bo"
 
 
-def test_dropped_members_and_second_members_of_a_source_have_no_say():
-    second = "danbooru/9"
-    members = cluster(
-        D,
-        second,
-        P,
-        roles=["representative", "duplicate", "dropped"],
-        best=[True, False, True],
-    )
-    items = [
-        {"image_key": D, "tags_general": ["hat"]},
-        {"image_key": second, "tags_general": ["cat"], "title": "second"},
-        {"image_key": P, "tags_general": ["dog"], "title": "dropped"},
-    ]
-    row = merged(members, items).row(0, named=True)
-    assert [tag["tag"] for tag in row["tags"]] == ["hat"]
-    assert row["title"] is None and row["title__source"] is None
-    assert row["members"] == sorted([D, second, P])
-
-
-def test_created_is_drawn_and_year_and_period_follow_it():
+def test_year_and_period_follow_the_date_that_won():
     old = CREATED.replace(year=2012)
-    row = merged(
-        cluster(D, P), [{"image_key": D, "created": old}, {"image_key": P, "created": CREATED}]
-    ).row(0, named=True)
+    row = fields(
+        {"image_key": "danbooru/1", "created": old}, {"image_key": "pixiv/2", "created": CREATED}
+    )
     expected = {"danbooru": (old, 2012, "early"), "pixiv": (CREATED, 2024, "newest")}
-    assert (row["created"], row["year"], row["period"]) == expected[row["created__source"]]
+    assert (row["created"], row["year"], row["period"]) == expected.pop(row["created__source"])
+    ((loser, (value, _, _)),) = expected.items()
+    assert [(one["source"], one["value"]) for one in row["created__losing"]] == [(loser, value)]
 
 
-def test_an_empty_title_is_no_title_and_a_booru_artist_tag_is_an_artist():
-    items = [{"image_key": D, "title": "  ", "tags_artist": ["bonocho"]}]
-    row = merged(cluster(D), items).row(0, named=True)
-    assert (row["title"], row["artist"]) == (None, "bonocho")
+@pytest.mark.parametrize("seed", range(4))
+def test_the_percentile_is_that_of_the_tier_s_winner(seed):
+    row = fields(
+        {"image_key": "danbooru/1", "tier": "best", "tier_percentile": 90.0},
+        {"image_key": "pixiv/2", "tier": "low", "tier_percentile": 15.0},
+        curation=changed(CURATION, seed=seed),
+    )
+    expected = {"danbooru": ("best", 90.0), "pixiv": ("low", 15.0)}
+    assert (row["tier"], row["tier_percentile"]) == expected[row["tier__source"]]
+
+
+def test_a_percentile_without_a_name_takes_part_in_the_draw():
+    row = fields({"image_key": "pixiv/2", "tier_percentile": 15.0}, {"image_key": "danbooru/1"})
+    assert (row["tier"], row["tier__source"], row["tier_percentile"]) == (None, "pixiv", 15.0)
+    nobody = fields({"image_key": "danbooru/1"})
+    assert (nobody["tier__source"], nobody["tier_percentile"]) == (None, None)
 
 
 def test_the_captioner_is_a_source_of_the_caption():
-    trust_all = changed(CURATION.merge, machine_trust={"captioner": 1.0})
-    curation = changed(CURATION, merge=trust_all)
-    captions = pl.LazyFrame({"image_key": [D], "caption_text": ["a hat"]})
-    row = merged(cluster(D), [{"image_key": D}], curation, captions).row(0, named=True)
+    captions = pl.DataFrame({"image": [0], "caption_text": ["a hat"]}, schema=NO_CAPTIONS.schema)
+    row = fields({"image_key": "danbooru/1"}, captions=captions)
     assert (row["caption"], row["caption__source"]) == ("a hat", "captioner")
 
 
 def test_a_field_that_is_not_drawn_is_null():
     curation = changed(CURATION, merge=changed(CURATION.merge, fields=["title"]))
-    row = merged(cluster(D), [{"image_key": D, "tags_artist": ["x"]}], curation).row(0, named=True)
-    assert (row["artist"], row["created"], row["year"]) == (None, None, None)
-    assert "artist__source" not in row and "title__source" in row
-
-
-ITEMS = [
-    {
-        "image_key": f"{source}/{n}",
-        "title": f"{source} {n}",
-        "artist_names": [f"{source} artist"],
-        "caption": "words",
-        "tags_general": ["hat", f"tag {n % 3}", source],
-        "rating": ["general", "explicit", "sensitive"][n % 3],
-    }
-    for n in range(6)
-    for source in ("danbooru", "gelbooru", "pixiv")
-]
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.permutations(range(len(ITEMS))), st.permutations(range(6)))
-def test_neither_the_order_of_rows_nor_of_members_changes_anything(rows_order, clusters_order):
-    keys = {n: [f"{s}/{n}" for s in ("danbooru", "gelbooru", "pixiv")] for n in range(6)}
-    members = [cluster(*keys[n], image_id=f"{n:032x}") for n in range(6)]
-    expected = merged(pl.concat(members), ITEMS)
-    shuffled = pl.concat(members[n].reverse() if n % 2 else members[n] for n in clusters_order)
-    found = merged(shuffled, [ITEMS[n] for n in rows_order])
-    assert found.equals(expected)
-    assert len(expected) == 6
+    row = fields({"image_key": "danbooru/1", "tags_artist": ["x"], "title": "t"}, curation=curation)
+    assert row["title"] == "t"
+    assert (row["artist"], row["created"], row["year"], row["tier_percentile"]) == (None,) * 4
+    assert "artist__source" not in row
