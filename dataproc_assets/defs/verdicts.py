@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataproc_assets.defs.flags import flags
-from dataproc_assets.defs.table_parts import table_parts
+from dataproc_assets.defs.table_parts import AHEAD, table_parts
 from dataproc_assets.safety.verdict import VERDICT_COLUMNS, verdict
+from dataproc_assets.storage.ahead import ahead
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.tables import split
 
@@ -34,11 +35,16 @@ def verdicts(lake: Lake, recipe: str, table: str = "prompts") -> Iterator[Part]:
         names = [parts.read("images", part).select("image_id", "representative") for part in every]
         against = flags(lake).select("flags", representative="image_key")
         known = pl.concat(names).join(against, on="representative", how="inner").collect()
-        for part, found in enumerate(split(known, "image_id", parts.count)):
+        by_part = split(known, "image_id", parts.count)
+
+        def judge(part: int) -> Part:
             own, rows = parts.read("images", part).collect(), parts.read(table, part)
             asked = rows.filter("keep") if table == "sanitized" else rows
             asked = asked.drop(VERDICT_COLUMNS, strict=False).collect()
-            of_keys = found.select("flags", image_key="representative").unique("image_key")
+            of_keys = by_part[part].select("flags", image_key="representative").unique("image_key")
             judged = verdict(asked, own, of_keys, lake.project.safety)
-            flagged = own.join(found.select("image_id", "flags"), on="image_id", how="left")
-            yield Part(part, parts.count, judged, flagged)
+            of_ids = by_part[part].select("image_id", "flags")
+            flagged = own.join(of_ids, on="image_id", how="left")
+            return Part(part, parts.count, judged, flagged)
+
+        yield from ahead(judge, every, AHEAD)

@@ -1,4 +1,7 @@
-"""How a listed word is found: as a whole tag or in running text, however it is spelt."""
+"""How a listed word is found: as a whole tag or in running text, however it is spelt.
+
+Text is brought to one spelling first, once for all lists.
+"""
 
 import re
 from collections.abc import Iterable
@@ -34,23 +37,27 @@ def text_spelling(text: pl.Expr) -> pl.Expr:
     return plain.str.replace_all(_STRUCK, "")
 
 
-def tag_spelling(tag: pl.Expr) -> pl.Expr:
-    """One spelling of a tag (String): that of text without blanks, hyphens, underscores and #."""
-    return text_spelling(tag).str.replace_all(f"[{_BLANK}]+", "").str.strip_chars_start("#@")
+def ascii_spelling(text: pl.Expr) -> pl.Expr:
+    """What `text_spelling` makes of text in ASCII, in a fraction of the time."""
+    return text.str.replace_all("[\\x00-\\x08\\x0e-\\x1f\\x7f]", "").str.to_lowercase()
 
 
-def tag_in(tag: pl.Expr, listed: Iterable[str]) -> pl.Expr:
-    """Whether the whole tag is one of the list, in any spelling, joined up or apart (Boolean).
+def joined(spelt: pl.Expr) -> pl.Expr:
+    """A spelt tag without blanks, hyphens, underscores and a leading # or @ (String)."""
+    return spelt.str.replace_all(f"[{_BLANK}]+", "").str.strip_chars_start("#@")
+
+
+def tag_in(spelt: pl.Expr, listed: Iterable[str]) -> pl.Expr:
+    """Whether a whole tag, spelt as text, is one of the list, joined up or apart (Boolean).
 
     Punctuation around the tag counts for nothing: `loli!` is `loli`.
     """
-    keys = _keys(listed)
-    spelt = tag_spelling(tag)
-    bare = spelt.str.replace_all(r"^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$", "")
-    return spelt.is_in(keys) | bare.is_in(keys)
+    keys, tag = _keys(listed), joined(spelt)
+    bare = tag.str.replace_all(r"^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$", "")
+    return tag.is_in(keys) | bare.is_in(keys)
 
 
-def tag_says(tag: pl.Expr, listed: Iterable[str]) -> pl.Expr:
+def tag_says(spelt: pl.Expr, listed: Iterable[str]) -> pl.Expr:
     """As `tag_in`, also in the plural, and as part of a tag that is written without blanks.
 
     A Latin or Cyrillic tag counts whole (`lolita_fashion` is clothing); in the scripts of East
@@ -59,17 +66,12 @@ def tag_says(tag: pl.Expr, listed: Iterable[str]) -> pl.Expr:
     words = _spelt(listed)
     spaced = [word for word in words if _script(word) in (_LATIN, _CYRILLIC)]
     plurals = [f"{word}{ending}" for word in spaced for ending in _PLURALS.split("|")]
-    joined = [word for word in words if word not in spaced]
-    return tag_in(tag, [*words, *plurals]) | says(text_spelling(tag), joined)
+    unspaced = [word for word in words if word not in spaced]
+    return tag_in(spelt, [*words, *plurals]) | text_says(spelt, unspaced)
 
 
-def text_has(text: pl.Expr, listed: Iterable[str]) -> pl.Expr:
-    """Whether running text holds a word of the list (Boolean; null for null). See `says`."""
-    return says(text_spelling(text), listed)
-
-
-def says(spelt: pl.Expr, listed: Iterable[str]) -> pl.Expr:
-    """Whether text of `text_spelling` holds a word of the list (Boolean; null for null).
+def text_says(spelt: pl.Expr, listed: Iterable[str]) -> pl.Expr:
+    """Whether spelt text holds a word of the list (Boolean; null for null).
 
     A word counts where no more letters of its script adjoin it (`loli` is not in `lolita`, nor
     `ロリ` in `ロリータ`) but for a plural, a particle or what makes a compound; `#`, a comma or an
@@ -88,10 +90,9 @@ def says(spelt: pl.Expr, listed: Iterable[str]) -> pl.Expr:
 
 
 def _keys(listed: Iterable[str]) -> list[str]:
-    """The words as `tag_spelling` has them, each once."""
-    words = pl.Series("word", list(listed), dtype=pl.String).to_frame()
-    keys = words.select(tag_spelling(pl.col("word"))).to_series().unique().sort()
-    return keys.filter(keys != "").to_list()
+    """The words as `joined` has them, each once."""
+    words = pl.Series("word", _spelt(listed), dtype=pl.String).to_frame()
+    return words.select(joined(pl.col("word"))).to_series().unique().sort().to_list()
 
 
 def _spelt(listed: Iterable[str]) -> list[str]:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
-from dataproc_assets.safety.matching import says, text_spelling
+from dataproc_assets.safety.matching import ascii_spelling, tag_says, text_says, text_spelling
 
 Match = Callable[[pl.Expr, Iterable[str]], pl.Expr]
-_BETWEEN = " . "  # no word of several parts reaches from one text into the next
 
 
 def in_tags(
@@ -18,62 +17,69 @@ def in_tags(
     `columns` are lists of strings, or of structs with a field `tag`. The lists, each with how its
     words match (`tag_in`, `tag_says`), are tried on the distinct tags, which are few.
     """
-    lists_of_tags = [_tags(rows, column) for column in columns]
-    if not lists_of_tags:
-        return _none(list(lists), rows.height)
-    tags = rows.select(tag=pl.concat_list(lists_of_tags)).with_row_index("row")
-    distinct = tags["tag"].explode().drop_nulls().unique()
+    tags = [rows.select(tag=_tags(rows, column)).to_series() for column in columns]
+    different = [each.explode().unique() for each in tags]
+    every = [word for words, _ in lists.values() for word in words]
     matched = (
-        distinct.to_frame()
-        .with_columns(match(pl.col("tag"), words).alias(n) for n, (words, match) in lists.items())
-        .filter(pl.any_horizontal(list(lists)))
+        pl.concat([pl.Series("tag", [], dtype=pl.String), *different])
+        .drop_nulls()
+        .unique()
+        .to_frame()
+        .lazy()
+        .pipe(_spelt, "tag")
+        .filter(tag_says(pl.col("spelt"), every))
+        .select("tag", *[match(pl.col("spelt"), w).alias(n) for n, (w, match) in lists.items()])
+        .collect()
     )
     listed = pl.element().is_in(matched["tag"].to_list())
-    hits = (
-        tags.filter(pl.col("tag").list.eval(listed).list.any())
+    hits = [
+        each.to_frame()
+        .with_row_index("row")
+        .filter(pl.col("tag").list.eval(listed).list.any())
         .explode("tag")
         .join(matched, on="tag")
-        .group_by("row")
-        .agg(pl.col(list(lists)).any())
-    )
-    return _spread(hits, list(lists), rows.height)
+        .drop("tag")
+        for each in tags
+    ]
+    return _by_row(hits, list(lists), rows.height)
 
 
 def in_texts(
     rows: pl.DataFrame, columns: Iterable[str], lists: Mapping[str, Iterable[str]]
 ) -> pl.DataFrame:
     """Whether a row's running text holds a word of each list: as `in_tags`."""
-    if not (columns := list(columns)):
-        return _none(list(lists), rows.height)
     every = [word for words in lists.values() for word in words]
-    text, together = pl.col("text"), pl.concat_str(columns, separator=_BETWEEN, ignore_nulls=True)
-    texts = rows.lazy().select(text=together).with_row_index("row")
-    # ASCII has one form only, and most texts hold no word of any list
-    is_plain = text.str.len_bytes() == text.str.len_chars()
-    spelt = [
-        texts.filter(chosen).with_columns(text=spelling).filter(says(text, every))
-        for chosen, spelling in (
-            (is_plain, text.str.to_lowercase()),
-            (~is_plain, text_spelling(text)),
-        )
+    hits = [
+        rows.lazy()
+        .select(text=column)
+        .with_row_index("row")
+        .pipe(_spelt, "text")
+        .filter(text_says(pl.col("spelt"), every))  # most texts hold no word of any list
+        .select("row", *[text_says(pl.col("spelt"), w).alias(n) for n, w in lists.items()])
+        .collect()
+        for column in columns
     ]
-    held = [says(text, words).alias(name) for name, words in lists.items()]
-    return _spread(pl.concat(spelt).select("row", *held).collect(), list(lists), rows.height)
+    return _by_row(hits, list(lists), rows.height)
+
+
+def _spelt(rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    """The rows, in another order, with the column's `spelt` text."""
+    text = pl.col(column)
+    is_ascii = text.str.len_bytes() == text.str.len_chars()
+    plain = rows.filter(is_ascii).with_columns(spelt=ascii_spelling(text))
+    return pl.concat([plain, rows.filter(~is_ascii).with_columns(spelt=text_spelling(text))])
 
 
 def _tags(rows: pl.DataFrame, column: str) -> pl.Expr:
     kind = rows.schema[column]
     structs = isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct)
-    tags = pl.col(column)
-    return (tags.list.eval(pl.element().struct.field("tag")) if structs else tags).fill_null([])
+    return pl.col(column).list.eval(pl.element().struct.field("tag")) if structs else pl.col(column)
 
 
-def _none(names: list[str], height: int) -> pl.DataFrame:
-    return pl.DataFrame(dict.fromkeys(names, pl.repeat(False, height, eager=True)))
-
-
-def _spread(hits: pl.DataFrame, names: list[str], height: int) -> pl.DataFrame:
+def _by_row(hits: list[pl.DataFrame], names: list[str], height: int) -> pl.DataFrame:
     """The columns of `hits` in the place that its column `row` names, and False elsewhere."""
+    none = pl.DataFrame(schema={"row": pl.UInt32, **dict.fromkeys(names, pl.Boolean)})
+    found = pl.concat([none, *hits]).group_by("row").agg(pl.col(names).any())
     rows = pl.DataFrame({"row": pl.int_range(height, dtype=pl.UInt32, eager=True)})
-    spread = rows.join(hits, on="row", how="left", maintain_order="left")
+    spread = rows.join(found, on="row", how="left", maintain_order="left")
     return spread.select(pl.col(name).fill_null(False) for name in names)

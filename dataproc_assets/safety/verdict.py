@@ -5,7 +5,7 @@ import polars as pl
 from dataproc_assets.config.safety import SafetyConfig
 from dataproc_assets.safety.facts import words
 from dataproc_assets.safety.flags import DROP_FLAGS, NEVER_FLAGS
-from dataproc_assets.safety.matching import says, tag_says, tag_spelling, text_spelling
+from dataproc_assets.safety.matching import joined, tag_says, text_says, text_spelling
 from dataproc_assets.safety.never import ADULT_RATINGS
 from dataproc_assets.safety.quarantine import emptied
 from dataproc_assets.safety.said import in_tags, in_texts
@@ -34,10 +34,41 @@ def verdict(
     caption; the tags, the caption and the text of the prompt, which a recipe may add words to.
     Of a row that a never rule drops, only the ids and the reasons are left.
     """
-    judged = prompts.join(
-        _of_images(images, flags, config), on="image_id", how="left", maintain_order="left"
-    ).hstack(_of_prompts(prompts, images, config))
-    adult = pl.col("_rating").is_in(ADULT_RATINGS).fill_null(False)
+    of_image = _of_images(images, flags, config)
+    holds = (
+        prompts.select("image_id")
+        .join(of_image, on="image_id", how="left", maintain_order="left")
+        .hstack(_of_prompts(prompts, images, config))
+        .lazy()
+        .select(found.fill_null(False).alias(reason) for reason, found in _reasons().items())
+    )
+    reasons = pl.concat_list(
+        pl.when(reason).then(pl.lit(reason)) for reason in _reasons()
+    ).list.drop_nulls()
+    dropped = (  # few are, and a list for each row takes longer than all the rest
+        holds.with_row_index("row")
+        .filter(pl.any_horizontal(list(_reasons())))
+        .select("row", pl.any_horizontal(NEVER_FLAGS).alias("never"), drop_reasons=reasons)
+    )
+    shown = [name for name in prompts.columns if name not in _IDS]
+    return (
+        prompts.lazy()
+        .with_row_index("row")
+        .join(dropped, on="row", how="left", maintain_order="left")
+        .with_columns(
+            keep=pl.col("drop_reasons").is_null(),
+            drop_reason=pl.col("drop_reasons").list.first(),
+            drop_reasons=pl.col("drop_reasons").fill_null([]),
+        )
+        .pipe(emptied, pl.col("never").fill_null(False), shown)
+        .select(*prompts.columns, *VERDICT_COLUMNS)
+        .collect()
+    )
+
+
+def _reasons() -> dict[str, pl.Expr]:
+    """What drops a prompt, in the order of the reasons, of the columns that are gathered below."""
+    adult = pl.col("_rating").is_in(ADULT_RATINGS)
     held = pl.col("_quarantined") & ~pl.col("_flags").list.contains("child_tag_in_adult")
     own = {
         "never_tag": pl.col("_never_tag") | pl.col("_image_never_tag") | held,
@@ -46,23 +77,12 @@ def verdict(
         "ai": pl.col("_ai") == "yes",
         "banned_word": pl.col("_banned_word") | pl.col("_image_banned_word"),
     }
-    flagged = {flag: pl.col("_flags").list.contains(flag) for flag in DROP_FLAGS}
-    holds = {flag: flagged[flag].fill_null(False) for flag in DROP_FLAGS}
-    holds |= {flag: holds[flag] | found.fill_null(False) for flag, found in own.items()}
-    holds["unchecked"] = pl.col("_flags").is_null()
-    reasons = pl.concat_list(pl.when(found).then(pl.lit(flag)) for flag, found in holds.items())
-    rows = (
-        judged.lazy()
-        .with_columns(drop_reasons=reasons.list.drop_nulls())
-        .with_columns(
-            keep=pl.col("drop_reasons").list.len() == 0,
-            drop_reason=pl.col("drop_reasons").list.first(),
-        )
-        .select(*prompts.columns, *VERDICT_COLUMNS)
-    )
-    never = pl.col("drop_reasons").list.set_intersection(list(NEVER_FLAGS)).list.len() > 0
-    shown = [name for name in prompts.columns if name not in _IDS]
-    return emptied(rows, never, shown).collect()
+    no = pl.lit(False)
+    flagged = {
+        flag: pl.col("_flags").list.contains(flag).fill_null(False) | own.get(flag, no)
+        for flag in DROP_FLAGS
+    }
+    return {**flagged, "unchecked": pl.col("_flags").is_null()}
 
 
 def _of_images(images: pl.DataFrame, flags: pl.DataFrame, config: SafetyConfig) -> pl.DataFrame:
@@ -122,13 +142,13 @@ def _child_beside_tags(
         .join(suspects.lazy(), on="image_id", how="semi")
         .select("image_id", tag=pl.col("tags").list.eval(pl.element().struct.field("tag")))
         .explode("tag")
-        .with_columns(key=tag_spelling(pl.col("tag")).str.replace_all(bare, ""))
+        .with_columns(key=joined(text_spelling(pl.col("tag"))).str.replace_all(bare, ""))
     )
     pieces = (
         suspects.lazy()
         .select("row", "image_id", piece=pl.col("prompt").str.extract_all(_PIECE))
         .explode("piece")
-        .filter(says(text_spelling(pl.col("piece")), children))
-        .with_columns(key=tag_spelling(pl.col("piece")).str.replace_all(bare, ""))
+        .filter(text_says(text_spelling(pl.col("piece")), children))
+        .with_columns(key=joined(text_spelling(pl.col("piece"))).str.replace_all(bare, ""))
     )
     return pieces.join(own, on=["image_id", "key"], how="anti").select("row").collect()["row"]
