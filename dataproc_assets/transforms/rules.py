@@ -12,11 +12,12 @@ def _condition(rule: config.ConditionConfig | config.RuleConfig) -> pl.Expr:
     """The bare condition, null where the column is unknown."""
     column = pl.col(rule.column)
     match rule:
-        # NaN sorts above every number, so an unguarded comparison would let it pass.
+        # NaN sorts above every number, so an unguarded comparison would let it pass. A bare value
+        # takes the column's type: as Float64, a Float32 score of 0.8 would be more than 0.8.
         case config.AtLeast():
-            return column.cast(pl.Float64).fill_nan(None) >= rule.value
+            return column.fill_nan(None) >= rule.value
         case config.AtMost():
-            return column.cast(pl.Float64).fill_nan(None) <= rule.value
+            return column.fill_nan(None) <= rule.value
         case config.OneOf():
             return column.is_in(rule.values)
         case config.NoneOf():

@@ -28,32 +28,59 @@ def test_columns_and_rows_stay_and_three_are_added():
     assert out["keep"].to_list() == [True, False]
 
 
-BELOW = float(np.nextafter(np.float32(1.2), np.float32(0)))
+def near(value: float) -> tuple[float, float, float]:
+    """The Float32 numbers just below, at and just above a threshold."""
+    at = np.float32(value)
+    beside = [np.nextafter(at, np.float32(end)) for end in (-np.inf, np.inf)]
+    return float(beside[0]), float(at), float(beside[1])
 
 
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"clip_score": 1.2}, None),
-        ({"clip_score": BELOW}, "low_clip_score"),
-        ({"clip_score": None}, "low_clip_score"),
-        ({"clip_score": float("nan")}, "low_clip_score"),
-        ({"softmax_nsfw": 0.79}, None),
-        ({"softmax_nsfw": 0.81}, "unsafe_softmax"),
-        ({"pixels_width": 256, "pixels_height": 256}, None),
-        ({"pixels_width": 255, "pixels_height": 257}, "too_small"),
-        ({"pixels_width": 900, "pixels_height": 300}, None),
-        ({"pixels_width": 901, "pixels_height": 300}, "too_wide"),
-        ({"pixels_width": 330, "pixels_height": 1000}, None),
-        ({"pixels_width": 329, "pixels_height": 1000}, "too_tall"),
-        ({"status": "deleted"}, "bad_status"),
-        ({"status": None}, None),
-        ({"kind": "animation"}, "not_an_image"),
-    ],
-)
-def test_each_rule_at_its_threshold(values, reason):
-    row = one(**values)
-    assert (row["drop_reason"], row["keep"]) == (reason, reason is None)
+def sized(width: int, height: int) -> dict[str, int]:
+    return {"pixels_width": width, "pixels_height": height}
+
+
+LESS, AT, MORE = near(1.2)
+UNDER, EXACT, OVER = near(0.8)
+CLEAR, LIMIT, GLASS = near(0.95)
+CASES = {  # of each rule the values that it keeps and those that it drops
+    "low_clip_score": (
+        [{"clip_score": AT}, {"clip_score": MORE}, {"clip_score": float("inf")}],
+        [{"clip_score": value} for value in (LESS, None, float("nan"), -float("inf"))],
+    ),
+    "unsafe_softmax": (
+        [{"softmax_nsfw": UNDER}, {"softmax_nsfw": EXACT}],
+        [{"softmax_nsfw": value} for value in (OVER, 1.0, None, float("nan"))],
+    ),
+    "too_small": ([sized(256, 256), sized(257, 256)], [sized(255, 256), sized(255, 257)]),
+    "too_wide": ([sized(900, 300), sized(899, 300)], [sized(901, 300)]),
+    "too_tall": ([sized(330, 1000), sized(331, 1000)], [sized(329, 1000)]),
+    "transparent": (
+        [{"pixels_alpha_share": value} for value in (CLEAR, LIMIT, None)],
+        [{"pixels_alpha_share": GLASS}],
+    ),
+    "animated": ([{"pixels_frames": 1}, {"pixels_frames": None}], [{"pixels_frames": 2}]),
+    "bad_status": (
+        [{"status": "active"}, {"status": None}],
+        [{"status": value} for value in ("deleted", "pending", "flagged", "ACTIVE", "")],
+    ),
+    "not_an_image": (
+        [{"kind": "image"}, {"kind": None}],
+        [{"kind": value} for value in ("animation", "cover", "retweet")],
+    ),
+}
+
+
+def test_every_shipped_rule_has_its_cases():
+    assert list(CASES) == [rule.name for rule in RULES]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_rule_keeps_at_its_threshold_and_drops_just_beyond(name):
+    kept, dropped = CASES[name]
+    assert [one(**values)["drop_reasons"] for values in kept] == [[]] * len(kept)
+    for values in dropped:
+        row = one(**values)
+        assert (row["drop_reason"], row["drop_reasons"], row["keep"]) == (name, [name], False)
 
 
 def test_the_first_reason_is_the_first_rule_and_all_are_listed():

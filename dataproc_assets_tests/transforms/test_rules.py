@@ -1,5 +1,6 @@
 import random
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -18,17 +19,43 @@ def rule(**fields) -> RuleConfig:
     return RULES.validate_python([{"name": "r", "column": "x", "missing": "keep"} | fields])[0]
 
 
-def passes(column: list, /, **fields) -> list[bool]:
+def passes(column: list | pl.Series, /, **fields) -> list[bool]:
     return pl.DataFrame({"x": column}).select(rule_expression(rule(**fields)))["r"].to_list()
 
 
-def test_at_least_at_below_and_above_the_threshold():
-    assert passes([1.2, 1.1999, 1.2001], keep="at_least", value=1.2) == [True, False, True]
-    assert passes([150, 149, 151], keep="at_least", value=150) == [True, False, True]
+FLOAT32, FLOAT64 = np.float32, np.float64
 
 
-def test_at_most_at_below_and_above_the_threshold():
-    assert passes([0.5, 0.4999, 0.5001], keep="at_most", value=0.5) == [True, True, False]
+def around(value, kind):
+    """The numbers just below, at and just above a threshold, in the column's type."""
+    if kind in (FLOAT32, FLOAT64):
+        at = kind(value)
+        return np.array([np.nextafter(at, kind(-np.inf)), at, np.nextafter(at, kind(np.inf))])
+    return np.array([value - 1, value, value + 1], kind)
+
+
+@pytest.mark.parametrize("kind", [FLOAT32, FLOAT64])
+@pytest.mark.parametrize("value", [1.2, 0.8, 0.7, 0.95, 0.33, 3.0, 0.0, -1.1, 1e-30])
+def test_a_number_is_compared_in_its_own_type_at_below_and_above(value, kind):
+    """0.7 is less, and 0.8 is more, as Float32 than as Float64."""
+    column = pl.Series(around(value, kind))
+    assert passes(column, keep="at_least", value=value) == [False, True, True]
+    assert passes(column, keep="at_most", value=value) == [True, True, False]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.uint32])
+def test_whole_numbers_at_below_and_above(kind):
+    column = pl.Series(around(100, kind))
+    assert passes(column, keep="at_least", value=100) == [False, True, True]
+    assert passes(column, keep="at_most", value=100) == [True, True, False]
+    assert passes(column, keep="at_least", value=99.5) == [False, True, True]
+    assert passes(column, keep="at_most", value=99.5) == [True, False, False]
+
+
+def test_endless_numbers_are_numbers():
+    column = [float("inf"), -float("inf")]
+    assert passes(column, keep="at_least", value=1) == [True, False]
+    assert passes(column, keep="at_most", value=1) == [False, True]
 
 
 @pytest.mark.parametrize(
