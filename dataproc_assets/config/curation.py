@@ -149,10 +149,26 @@ class MergeConfig(StrictModel):
 
 
 class CurationConfig(StrictModel):
-    """All of `curation.yaml` but near-duplicates. Ages are counted to `as_of`, never to today."""
+    """All of `curation.yaml` but near-duplicates. Ages are counted to `as_of`, never to today.
+
+    A post that is newer than `as_of` has no quality tier, for that reason; one whose year is in no
+    period has no period. The last period reaches the year of `as_of`, or the newest posts would
+    have none without a word.
+    """
 
     as_of: date
     seed: Seed
     prefilter: RuleList
     augment: AugmentConfig
     merge: MergeConfig
+
+    @model_validator(mode="after")
+    def _periods_reach_as_of(self) -> Self:
+        if self.augment.periods:
+            last = max(self.augment.periods, key=lambda period: period.last_year)
+            if last.last_year < self.as_of.year:
+                raise ValueError(
+                    f"as_of {self.as_of} is after the last of augment.periods: {last.name} ends "
+                    f"with {last.last_year}; raise its last_year or add a period"
+                )
+        return self
