@@ -20,7 +20,7 @@ from dataproc_assets_tests.demo import TRUTH, Demo, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 CLASSES = yaml.safe_load(TRUTH.read_text(encoding="utf-8"))["classes"]
-RECIPES = ["animagine4", "caption"]
+RECIPES = ["animagine4", "illustrious"]
 
 
 class World:

@@ -127,10 +127,9 @@ class World:
         """The configuration and an empty bucket."""
         world = cls(home)
         shutil.copytree(CONF, world.conf)
-        for path in (world.conf / "sources").iterdir():
-            if path.stem not in ("pixiv", "danbooru"):
+        for path in [*(world.conf / "sources").iterdir(), *(world.conf / "recipes").iterdir()]:
+            if path.stem not in ("pixiv", "danbooru", "animagine4"):
                 path.unlink()
-        (world.conf / "recipes" / "caption.yaml").unlink()
         world.change("profiles/local.yaml", _here(home))
         world.change("curation.yaml", _two_sources)
         world.change("releases/demo.yaml", _one_recipe)
