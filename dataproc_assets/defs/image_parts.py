@@ -90,7 +90,8 @@ def write_images(
     def merged(part: int) -> pl.DataFrame:
         known = parts.take(part)._asdict()
         images = merge_part(**known, curation=project.curation, trust=trust)
-        return by_id_only(images.lazy(), held.lazy()).collect()
+        told = by_id_only(images.lazy(), held.lazy()).collect()
+        return told.with_columns(pl.col("image_id").set_sorted())  # it is not sorted again
 
     for part, rows in enumerate(ahead(merged, range(parts.count), AHEAD)):
         table.add(rows, parts.count, part)

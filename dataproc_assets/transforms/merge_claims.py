@@ -49,7 +49,7 @@ class Merged(NamedTuple):
 
     Attributes:
         image: int64.
-        tag: int64, an index of the vocabulary's names.
+        tag: uint32, an index of the vocabulary's names.
         category: uint8.
         units: int64, the confidence in millionths.
         said_by: int64, how many sources say the tag.
@@ -66,12 +66,16 @@ class Merged(NamedTuple):
     reading: NDArray
 
 
-def confidences(claims: Claims, vocabulary: Vocabulary, general: int) -> Merged:
+def confidences(
+    claims: Claims, vocabulary: Vocabulary, general: int, lowest: float
+) -> tuple[Merged, Merged]:
     """Confidence of each tag of each image: 1 - product over sources of (1 - weight).
 
     A source counts once for a tag, with its greatest weight; of readings of that weight the first
     is told, and of its categories the first. `general` is the category that any other outranks;
     then the greater weight decides, then the first source.
+
+    Returns the tags from the confidence `lowest` on, and the others.
 
     Raises OverflowError where image, tag, source and claim need more than 64 bits.
     """
@@ -81,23 +85,28 @@ def confidences(claims: Claims, vocabulary: Vocabulary, general: int) -> Merged:
     sizes = np.diff(starts, append=len(once.tagged))
     # a product of floats depends on its order in the last bit: it is that of the sources' names
     doubt = np.multiply.reduceat(1 - once.weight, starts) if len(starts) else np.zeros(0)
-    units = np.rint((1 - doubt) * UNITS).astype(np.uint64)
+    units = np.rint((1 - doubt) * UNITS).astype(np.int64)
     category = _categories(once, starts, sizes, general)
     tagged = once.tagged[starts]
     image = tagged >> tag_bits
-    order = _order(image, np.uint64(UNITS) - units)
-    said_by = sizes[order]
-    pick = ranges(starts[order], said_by)
-    return Merged(
-        image=image[order].astype(np.int64),
-        tag=(tagged[order] & mask_of(tag_bits)).astype(np.int64),
-        category=category[order],
-        units=units[order].astype(np.int64),
-        said_by=said_by,
-        source=once.source[pick],
-        weight=once.weight[pick],
-        reading=once.reading[pick],
-    )
+    ordered = _order(image, (UNITS - units).astype(np.uint64))
+    kept = units[ordered] / UNITS >= lowest
+
+    def told(order: NDArray[np.int64]) -> Merged:
+        said_by = sizes[order]
+        pick = ranges(starts[order], said_by)
+        return Merged(
+            image=image[order].astype(np.int64),
+            tag=(tagged[order] & mask_of(tag_bits)).astype(np.uint32),
+            category=category[order],
+            units=units[order],
+            said_by=said_by,
+            source=once.source[pick],
+            weight=once.weight[pick],
+            reading=once.reading[pick],
+        )
+
+    return told(ordered[kept]), told(ordered[~kept])
 
 
 def _read(claims: Claims, vocabulary: Vocabulary) -> tuple[Claims, NDArray[np.uint32]]:

@@ -135,7 +135,7 @@ def merge_part(
         how="horizontal",
     )
     reasons = [name for name in images.columns if name not in _COLUMNS]
-    return images.select(*_COLUMNS, *sorted(reasons)).with_columns(pl.col("image_id").set_sorted())
+    return images.select(*_COLUMNS, *sorted(reasons))
 
 
 def _stands() -> pl.Expr:

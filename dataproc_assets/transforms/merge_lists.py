@@ -67,6 +67,8 @@ def tag_lists(
     }
     numbers = {name: number for number, name in enumerate(names)}
     kinds = {name: number for number, name in enumerate(CATEGORIES)}
+    source = rows["source"].replace_strict(numbers, return_dtype=pl.UInt64).to_numpy()
+    trusted = rows["source"].replace_strict(believed, return_dtype=pl.Float64).to_numpy()
     row, image = _counted(rows["tags_of"])
     lists = [
         Lists(
@@ -75,8 +77,8 @@ def tag_lists(
             offsets=flat.offsets,
             spelling=spelling[number],
             category=np.full(1, number, np.uint8),
-            source=rows["source"].replace_strict(numbers, return_dtype=pl.UInt64).to_numpy(),
-            trust=rows["source"].replace_strict(believed, return_dtype=pl.Float64).to_numpy(),
+            source=source,
+            trust=trusted,
             p=np.ones(1),
         )
         for number, flat in enumerate(said)

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dataproc_assets.config.curation import MergeConfig
 from dataproc_assets.transforms.merge_claims import UNITS, Merged, confidences
@@ -53,39 +52,20 @@ def merge_tags(rows: pl.DataFrame, images: int, merge: MergeConfig, trust: Trust
     cuts = bounds(lists, images).tolist()
 
     def part(first: int, last: int) -> tuple[Merged, Merged]:
-        merged = confidences(claims_of(lists, first, last), words, GENERAL)
-        merged = merged._replace(image=merged.image + first)
-        return _divided(merged, merged.units / UNITS >= merge.tag_confidence_min)
+        claims = claims_of(lists, first, last)
+        kept, losing = confidences(claims, words, GENERAL, merge.tag_confidence_min)
+        return kept._replace(image=kept.image + first), losing._replace(image=losing.image + first)
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         parts = list(pool.map(part, cuts[:-1], cuts[1:]))
     sources = pl.Series("source", source_names(trust))
-    chosen, losing = zip(*parts, strict=True)
+    kept, losing = zip(*parts, strict=True)
     return pl.DataFrame(
         [
-            _nested("tags", chosen, images, words, sources),
+            _nested("tags", kept, images, words, sources),
             _nested("tags__losing", losing, images, words, sources),
         ]
     )
-
-
-def _divided(merged: Merged, chosen: NDArray[np.bool_]) -> tuple[Merged, Merged]:
-    """The tags that are chosen, and the others."""
-    if chosen.all():
-        return merged, _some(merged, ~chosen)
-    return _some(merged, chosen), _some(merged, ~chosen)
-
-
-def _some(merged: Merged, chosen: NDArray[np.bool_]) -> Merged:
-    says = np.repeat(chosen, merged.said_by)
-    of_tags = len(Merged._fields) - len(_OF_SOURCES)
-    return Merged(
-        *(values[chosen] for values in merged[:of_tags]),
-        *(values[says] for values in merged[of_tags:]),
-    )
-
-
-_OF_SOURCES = ("source", "weight", "reading")
 
 
 def _nested(
