@@ -18,14 +18,13 @@ def in_tags(
     words match (`tag_in`, `tag_says`), are tried on the distinct tags, which are few.
     """
     tags = [rows.select(tag=_tags(rows, column)).to_series() for column in columns]
-    different = [each.explode().unique() for each in tags]
+    # the distinct rows of a frame take a sixth of the time of the distinct values of a series
+    different = [each.to_frame().lazy().explode("tag").unique() for each in tags]
     every = [word for words, _ in lists.values() for word in words]
     matched = (
-        pl.concat([pl.Series("tag", [], dtype=pl.String), *different])
+        pl.concat([pl.LazyFrame(schema={"tag": pl.String}), *different])
         .drop_nulls()
         .unique()
-        .to_frame()
-        .lazy()
         .pipe(_spelt, "tag")
         .filter(tag_says(pl.col("spelt"), every))
         .select("tag", *[match(pl.col("spelt"), w).alias(n) for n, (w, match) in lists.items()])
