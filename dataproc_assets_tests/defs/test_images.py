@@ -109,7 +109,7 @@ def test_prompts_are_written_by_the_recipe(world: World):
 def test_a_small_budget_cuts_and_says_so(world: World):
     world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=5))
     result = world.make("prompts", partition=RECIPE)
-    assert metadata(result, "prompts")["prompts_over_budget"] == 6  # of the quarantined no word is left
+    assert metadata(result, "prompts")["prompts_over_budget"] == 6  # the quarantined has no words
     assert checks(result) == {"prompts:prompts_fit": True}
     rows = world.lake.read("prompts", RECIPE).collect()
     assert rows["tokens"].max() <= 5 and (rows["cut"].list.len() > 0).sum() == 6
