@@ -1,6 +1,8 @@
 import polars as pl
 import pytest
 
+from dataproc_assets.defs.checks import sanitized as checks
+from dataproc_assets.defs.stage import Check
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.run import RunFailed, Step, flow, run_stale, stale_steps
 from dataproc_assets.storage import layout
@@ -157,6 +159,29 @@ def test_a_check_that_blocks_fails_the_run_and_the_next_one_too(world: World):
     for _ in range(2):
         with pytest.raises(RunFailed, match=r"(?s)pixiv: .*merged: nothing_vanished"):
             run(world)
+
+
+def test_a_refused_recipe_holds_back_its_releases_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """Of two recipes one is refused; the release of the other is made, and so is the gallery."""
+    recipe = (world.conf / "recipes" / "animagine4.yaml").read_text()
+    (world.conf / "recipes" / "second.yaml").write_text(recipe.replace("animagine4", "second"))
+    demo = (world.conf / "releases" / "demo.yaml").read_text()
+    other = demo.replace("animagine4", "second").replace("name: demo", "name: other")
+    (world.conf / "releases" / "other.yaml").write_text(other)
+    (world.conf / "releases" / "demo.yaml").write_text(demo.replace("name: demo", "name: third"))
+    (world.conf / "releases" / "demo.yaml").rename(world.conf / "releases" / "third.yaml")
+    never = Check("safety", "Refuses a recipe.", lambda _, name: (name == "second", {}), True)
+    monkeypatch.setattr(checks, "SANITIZED", (never,))
+    world.change("safety.yaml", lambda conf: conf.update(banned_words=["solo"]))
+    for _ in range(2):
+        with pytest.raises(RunFailed, match=r"(?s)animagine4: sanitized: .*see run"):
+            run(world)
+        assert world.lake.state("release", "other"), world.said
+        assert not world.lake.state("release", "third")
+        assert "not making third: release: a check of animagine4 failed" in world.said
+        assert "making gallery" in world.said
 
 
 def test_what_assets_say_is_said_to_the_person(crawled: World):

@@ -15,7 +15,7 @@ from dataproc_assets.config.project import Project
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.snapshot import Snapshot
-from dataproc_assets.storage.stages import partitions, stage_inputs
+from dataproc_assets.storage.stages import GATES, partitions, stage_inputs
 
 Result = dg.AutomationResult[dg.AssetKey]
 Context = dg.AutomationContext[dg.AssetKey]
@@ -30,9 +30,10 @@ def automatic(lake: Lake, stage: str) -> dg.AutomationCondition[dg.AssetKey]:
     states = _STATES.setdefault(lake, States(lake.project))
     states.stages.add(stage)
     condition = dg.AutomationCondition
-    unsettled = condition.any_deps_match(Pending(states) & ~condition.will_be_requested())
+    unsettled = condition.any_deps_match(Awaited(states) & ~condition.will_be_requested())
     busy = condition.in_progress() | condition.any_deps_in_progress()
-    checked = condition.all_deps_blocking_checks_passed()
+    # a failed check of a gate holds back releases, which a person starts
+    checked = condition.all_deps_blocking_checks_passed().ignore(dg.AssetSelection.assets(*GATES))
     return Pending(states) & Untried(states) & ~unsettled & ~busy & checked
 
 
@@ -55,6 +56,20 @@ class Pending(dg.AutomationCondition[dg.AssetKey]):
     def evaluate(self, context: Context) -> Result:
         """The partitions that are pending."""
         return Result(context, _subset(context, set(self._states.of(context))))
+
+
+class Awaited(Pending):
+    """What is pending and was not refused by a check that only releases wait for."""
+
+    @property
+    def description(self) -> str:
+        """Shown in the UI."""
+        return "Stale by the storage, and no gate whose check failed"
+
+    def evaluate(self, context: Context) -> Result:
+        """The partitions that are awaited."""
+        refused = self._states.refused(context)
+        return Result(context, _subset(context, set(self._states.of(context)) - refused))
 
 
 class Untried(dg.AutomationCondition[dg.AssetKey]):
@@ -91,14 +106,22 @@ class States:
         self._project = project
         self.stages: set[str] = set()
         self._at: datetime | None = None
+        self._lake = Snapshot(project)
         self._pending: dict[str, dict[str, str]] = {}
 
     def of(self, context: Context) -> dict[str, str]:
         """An asset's pending partitions, each with a digest of what it would be made of."""
         if context.evaluation_time != self._at:
-            self._pending = _pending(Snapshot(self._project), self.stages)
+            self._lake = Snapshot(self._project)
+            self._pending = _pending(self._lake, self.stages)
             self._at = context.evaluation_time
         return self._pending.get(context.key.to_user_string(), {})
+
+    def refused(self, context: Context) -> set[str]:
+        """Of an asset's pending partitions those that were made and failed a check of a gate."""
+        name = context.key.to_user_string()
+        keys = self.of(context) if name in GATES else {}
+        return {key for key in keys if _is_refused(self._lake, name, key or None)}
 
 
 _STATES: WeakKeyDictionary[Lake, States] = WeakKeyDictionary()  # one reading serves all assets
@@ -119,12 +142,19 @@ def _pending(lake: Snapshot, stages: set[str]) -> dict[str, dict[str, str]]:
         for key in partitions(lake.project, lake.stages[name].by):
             inputs = lake.inputs(name, key)
             above = [label.partition("/")[::2] for label in inputs]
+            awaits = [(n, p) for n, p in above if not _is_refused(lake, n, p or None)]
             if any(not inputs[label] for label in inputs if label.partition("/")[0] in needed):
                 continue
-            if not lake.fresh(name, key) or any(p in pending.get(n, {}) for n, p in above):
+            if not lake.fresh(name, key) or any(p in pending.get(n, {}) for n, p in awaits):
                 made_of = [lake.code_version(name, key), sorted(inputs.items())]
                 pending.setdefault(name, {})[key or ""] = json_digest(made_of)
     return pending
+
+
+def _is_refused(lake: Lake, stage: str, key: str | None) -> bool:
+    """Whether a gate's table was made and then distrusted, as a blocking check does."""
+    info = lake.info(stage, key) if stage in GATES else None
+    return info is not None and not info.inputs
 
 
 def _keys(subset: EntitySubset[dg.AssetKey]) -> set[str]:

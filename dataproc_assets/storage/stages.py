@@ -17,6 +17,9 @@ KEPT_METRICS = "<kept metrics>"
 LATE_METRICS = "<late metrics>"
 COMPARED = "<compared metrics>"
 
+GATES = ("sanitized",)
+"""Stages whose failed checks hold back the releases that read them, and nothing else."""
+
 Partition = Literal["source", "recipe", "release"] | None
 
 

@@ -79,11 +79,19 @@ def test_what_fails_is_asked_for_once_for_the_same_inputs(materialized: World):
 def test_what_blocking_checks_have_not_passed_yet_is_not_read(materialized: World):
     tick = _ticks(materialized)
     lake = materialized.lake
-    _report(materialized, "sanitized", "animagine4", lake.state("sanitized", "animagine4"))
-    lake.distrust("gallery", None)
+    _report(materialized, "images", None, lake.state("images", None))
+    lake.distrust("prompts", "animagine4")
     assert tick() == set()
-    assert materialized.make("sanitized", partition="animagine4").success
-    assert tick() == {("gallery", None)}
+    assert materialized.make("images").success
+    assert ("prompts", "animagine4") in tick()
+
+
+def test_a_refused_recipe_is_asked_for_once_and_holds_back_no_picture(materialized: World):
+    tick, lake = _ticks(materialized), materialized.lake
+    lake.distrust("sanitized", "animagine4")  # as a failed check does
+    lake.distrust("gallery", None)
+    assert tick() == {("sanitized", "animagine4"), ("gallery", None)}
+    assert tick() == set()
 
 
 def test_one_sources_intake_starts_nothing_across_sources(crawled: World):
