@@ -9,7 +9,9 @@ TAG_COLUMNS = ("tags_general", "tags_character", "tags_copyright", "tags_artist"
 
 def distinct_tags(columns: Sequence[pl.Series]) -> pl.Series:
     """The tags of List(String) columns, each once, in no order: far fewer than there are."""
-    return pl.concat([each.rename("tag").explode() for each in columns]).unique().drop_nulls()
+    # the distinct rows of a frame take a fraction of the time of those of a series
+    each = [column.rename("tag").to_frame().lazy().explode("tag").unique() for column in columns]
+    return pl.concat(each).unique().drop_nulls().collect().to_series()
 
 
 def plain_tags(tags: pl.Series) -> pl.Series:
