@@ -18,8 +18,8 @@ from dataproc_assets.defs.result import (
     table_result,
     values_metadata,
 )
-from dataproc_assets.defs.source_parts import source_parts
 from dataproc_assets.defs.stage import stage_asset
+from dataproc_assets.defs.table_parts import table_parts
 from dataproc_assets.defs.tables import with_kept_metrics
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.transforms.augment import augment
@@ -34,9 +34,10 @@ def prefiltered(context: dg.AssetExecutionContext, lake: Lake, source: str) -> d
     """Judge every row by the YAML's rules."""
     inputs, rules = lake.inputs("prefiltered", source), lake.project.curation.prefilter
     hits: list[pl.DataFrame] = []
-    with source_parts(lake, source, "merged") as parts:
+    with table_parts(lake, {"merged": source}) as parts:
         info = parts.write(
             "prefiltered",
+            source,
             inputs,
             lambda part: prefilter(parts.read("merged", part), source, rules).collect(),
             lambda rows: hits.append(rule_hits(rows.lazy()).collect()),
@@ -62,7 +63,7 @@ def augmented(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
     inputs, curation = lake.inputs("augmented", source), lake.project.curation
     config, late = curation.augment, lake.project.kept_metrics
     counts: list[pl.DataFrame] = []
-    with source_parts(lake, source, "prefiltered", *late) as parts:
+    with table_parts(lake, dict.fromkeys(("prefiltered", *late), source)) as parts:
 
         def slim(part: int) -> pl.DataFrame:
             return ranked_posts(parts.read("prefiltered", part), source, config.tiers).collect()
@@ -80,6 +81,7 @@ def augmented(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
         tier = pl.coalesce("tier", "tier_reason")
         info = parts.write(
             "augmented",
+            source,
             inputs,
             add,
             lambda rows: counts.append(count_values(rows.lazy().filter("keep"), tier)),

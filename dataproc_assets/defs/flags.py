@@ -7,14 +7,12 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from dataproc_assets.defs.once import once
+from dataproc_assets.defs.table_parts import Table, open_tables
 from dataproc_assets.safety.facts import add_facts, fact_columns, machine_facts, row_facts
 from dataproc_assets.safety.flags import NEVER_FLAGS, component_flags
-from dataproc_assets.storage import layout
 from dataproc_assets.storage.digest import frame_digest, json_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets.storage.spill import open_parts, part_count
-from dataproc_assets.storage.tables import present_table
 from dataproc_assets.transforms.namespace import strip_namespace
 
 ROWS_AT_ONCE = 1 << 18  # of a part, while their tags and texts are read
@@ -53,24 +51,15 @@ def _find(lake: Lake) -> pl.DataFrame:
 
 def _facts(lake: Lake, folder: Path) -> Iterator[pl.DataFrame]:
     """The facts of all rows of all sources with their `component`, by parts of the keys' hash."""
-    storage, sources = lake.project.profile.storage, sorted(lake.project.sources)
-    late = sorted(lake.project.late_metrics)
-    paths = {
-        "members": layout.stage_path("members", None),
-        **{name: layout.stage_path(name, None) for name in late},
-        **{f"augmented/{name}": layout.stage_path("augmented", name) for name in sources},
-    }
-    rows = max(present_table(lake.store, path).rows for path in paths.values())
-    count, memory_mb = part_count(rows, storage.table_buckets), storage.memory_mb // len(paths)
-    read = {
-        name: open_parts(lake.store, path, count, folder / name, memory_mb)
-        for name, path in paths.items()
-    }
+    sources, late = sorted(lake.project.sources), sorted(lake.project.late_metrics)
+    tables: dict[str, Table] = {name: (name, None) for name in ("members", *late)}
+    tables |= {f"augmented/{source}": ("augmented", source) for source in sources}
+    count, read = open_tables(lake, tables, folder, lake.project.profile.storage.memory_mb)
     for part in range(count):
-        components = read["members"](part).select("image_key", "component").collect()
-        said = [_late_facts(lake, name, read[name](part)) for name in late]
+        components = read("members", part).select("image_key", "component").collect()
+        said = [_late_facts(lake, name, read(name, part)) for name in late]
         for source in sources:
-            rows = _rows(lake, source, read[f"augmented/{source}"](part))
+            rows = _rows(lake, source, read(f"augmented/{source}", part))
             facts = pl.concat(row_facts(some, lake.project.safety) for some in rows)
             for more in said:
                 facts = add_facts(facts, more)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import polars as pl
 
+from dataproc_assets.defs.table_parts import Table, open_tables
 from dataproc_assets.safety.flags import with_opt_out
 from dataproc_assets.safety.quarantine import by_id_only
-from dataproc_assets.storage import layout
 from dataproc_assets.storage.ahead import ahead
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.spill import Spill, open_parts, part_count
-from dataproc_assets.storage.tables import TableInfo, present_table
+from dataproc_assets.storage.spill import Spill
+from dataproc_assets.storage.tables import TableInfo
 from dataproc_assets.transforms.merge_images import (
     CAPTIONS,
     FACT_COLUMNS,
@@ -52,20 +52,13 @@ def open_images(lake: Lake, folder: Path) -> ImageParts:
     With one bucket a table there is one part, which is held; with more, what does not fit the
     profile's memory goes below `folder`.
     """
-    storage, sources = lake.project.profile.storage, sorted(lake.project.sources)
-    tables: dict[str, tuple[str, str | None]] = {"members": ("members", None)}
+    tables: dict[str, Table] = {name: (name, None) for name in ("members", *_late_texts(lake))}
+    sources, memory_mb = sorted(lake.project.sources), lake.project.profile.storage.memory_mb // 2
     tables |= {f"augmented/{source}": ("augmented", source) for source in sources}
-    tables |= {name: (name, None) for name in _late_texts(lake)}
-    paths = {name: layout.stage_path(*table) for name, table in tables.items()}
-    rows = max(present_table(lake.store, path).rows for path in paths.values())
-    count, memory_mb = part_count(rows, storage.table_buckets), storage.memory_mb // 2
-    opened = {
-        name: open_parts(lake.store, path, count, folder / "keys" / name, memory_mb // len(paths))
-        for name, path in paths.items()
-    }
+    count, read = open_tables(lake, tables, folder / "keys", memory_mb)
 
     def keys(part: int) -> ImagePart:
-        return _of_keys(lake, lambda table: opened[table](part))
+        return _of_keys(lake, lambda table: read(table, part))
 
     if count == 1:
         return ImageParts(1, lambda part: _with_facts(keys(part)))

@@ -11,7 +11,7 @@ from dataproc_assets.config.project import Project
 from dataproc_assets.defs import automation
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.stages import Partition, partitions, stage_inputs
+from dataproc_assets.storage.stages import Partition, Stage, partitions, stage_inputs
 
 # Checks of partitions are marked preview, which is why Dagster is pinned.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning, message=".*partitions_def.*")
@@ -72,7 +72,7 @@ def stage_asset(
     return dg.asset(
         compute,
         name=stage.name,
-        deps=stage_inputs(lake.project, stage.name),
+        deps=[_dep(lake, stage, name) for name in stage_inputs(lake.project, stage.name)],
         group_name=stage.group,
         description=stage.description,
         kinds=set(stage.kinds),
@@ -82,6 +82,14 @@ def stage_asset(
         check_specs=check_specs(stage.name, checks, parts),
         pool=pool,
     )
+
+
+def _dep(lake: Lake, stage: Stage, name: str) -> dg.AssetDep:
+    """What a stage reads of another: its own partition, or all where they are of another kind."""
+    by = "source" if name in lake.project.pass_metrics else lake.stages[name].by
+    if stage.by is None or by in (None, stage.by):
+        return dg.AssetDep(name)
+    return dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
 
 
 def check_specs(

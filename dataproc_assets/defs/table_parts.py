@@ -54,21 +54,32 @@ class TableParts:
         return table.finish(inputs, self.lake.code_version(stage, partition))
 
 
+Table = tuple[str, str | None]  # a stage table and its partition
+
+
+def open_tables(
+    lake: Lake, tables: Mapping[str, Table], folder: Path, memory_mb: int
+) -> tuple[int, Callable[[str, int], pl.LazyFrame]]:
+    """In how many parts to work on stage tables that have the same key, and what reads one.
+
+    The tables are named by the keys of `tables`. With one bucket a table there is one part. A
+    table that was written in another number of buckets is split below `folder`, as far as
+    `memory_mb`, which all share, does not hold it.
+    """
+    paths = {name: layout.stage_path(*table) for name, table in tables.items()}
+    rows = max(present_table(lake.store, path).rows for path in paths.values())
+    count = part_count(rows, lake.project.profile.storage.table_buckets)
+    opened = {
+        name: open_parts(lake.store, path, count, folder / name, memory_mb // len(paths))
+        for name, path in paths.items()
+    }
+    return count, lambda table, part: opened[table](part)
+
+
 @contextmanager
 def table_parts(lake: Lake, tables: Mapping[str, str | None]) -> Iterator[TableParts]:
-    """The parts of stage tables, each named with its partition, that have the same key.
-
-    With one bucket a table there is one part. A table that was written in another number of
-    buckets is split on the local disk, as far as the profile's memory does not hold it.
-    """
-    storage = lake.project.profile.storage
-    paths = {name: layout.stage_path(name, partition) for name, partition in tables.items()}
-    rows = max(present_table(lake.store, path).rows for path in paths.values())
-    count = part_count(rows, storage.table_buckets)
-    memory_mb = storage.memory_mb // len(paths)
+    """The parts of stage tables, each named with its partition, by `open_tables`."""
     with TemporaryDirectory(prefix="parts-") as folder:
-        opened = {
-            name: open_parts(lake.store, path, count, Path(folder) / name, memory_mb)
-            for name, path in paths.items()
-        }
-        yield TableParts(lake, count, lambda table, part: opened[table](part))
+        memory_mb = lake.project.profile.storage.memory_mb
+        named = {name: (name, partition) for name, partition in tables.items()}
+        yield TableParts(lake, *open_tables(lake, named, Path(folder), memory_mb))

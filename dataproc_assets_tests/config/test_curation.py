@@ -35,7 +35,9 @@ def test_cuts_must_fall_and_reach_zero():
 
 def test_the_last_period_reaches_the_year_of_as_of():
     assert changed(CURATION, as_of=date(2026, 12, 31)).as_of.year == 2026
-    with pytest.raises(ValidationError, match=r"as_of 2027-01-01 is after .* newest ends with 2026"):
+    with pytest.raises(
+        ValidationError, match=r"as_of 2027-01-01 is after .* newest ends with 2026"
+    ):
         changed(CURATION, as_of=date(2027, 1, 1))
     with pytest.raises(ValidationError, match="as_of"):
         changed(CURATION, as_of="soon")

@@ -79,11 +79,11 @@ def test_what_fails_is_asked_for_once_for_the_same_inputs(materialized: World):
 def test_what_blocking_checks_have_not_passed_yet_is_not_read(materialized: World):
     tick = _ticks(materialized)
     lake = materialized.lake
-    _report(materialized, "images", None, lake.state("images", None))
-    lake.distrust("prompts", "animagine4")
+    _report(materialized, "merged", "pixiv", lake.state("merged", "pixiv"))
+    lake.distrust("prefiltered", "pixiv")
     assert tick() == set()
-    assert materialized.make("images").success
-    assert ("prompts", "animagine4") in tick()
+    assert materialized.make("merged", partition="pixiv").success
+    assert ("prefiltered", "pixiv") in tick()
 
 
 def test_a_refused_recipe_is_asked_for_once_and_holds_back_no_picture(materialized: World):

@@ -104,7 +104,7 @@ EDITS: dict[str, tuple[str, dict[str, Any], dict[str, list[str | None]]]] = {
     "a banned word": (
         "safety.yaml",
         {"banned_words": ["another"]},
-        {"sanitized": [RECIPE], "release": ["demo"], "gallery": [None]},
+        {"images": [None], "sanitized": [RECIPE], "release": ["demo"], "gallery": [None]},
     ),
     "who opted out": (
         "safety.yaml",

@@ -82,7 +82,11 @@ def test_partitions_are_sorted():
         ("sources.pixiv.trust", {"image": 0.0}, {"dedup_intra", "dedup_cross", "images"}),
         ("sources.pixiv", {"removed_share_max": 1.0}, {"inventory"}),
         ("sources.pixiv", {"settle_seconds": 1}, set()),
-        ("curation", {"as_of": PROJECT.curation.as_of.replace(year=2000)}, {"todo", "augmented"}),
+        (
+            "curation",
+            {"as_of": PROJECT.curation.as_of.replace(year=2000)},
+            {"todo", "augmented", "prompts"},
+        ),
         ("curation.augment", {"periods": []}, {"augmented", "images"}),
         ("curation.merge", {"aliases": {}}, {"images"}),
         ("curation", {"seed": 1}, {"images"}),
@@ -120,6 +124,11 @@ def test_a_change_of_one_source_or_recipe_leaves_the_others_alone():
         for other in partitions(PROJECT, "source"):
             same = config_digest(project, stage, other) == config_digest(PROJECT, stage, other)
             assert same or other == "pixiv", stage
+    later = PROJECT.curation.as_of.replace(year=2030)
+    project = changed(PROJECT, "curation", as_of=later)
+    digests = {n: config_digest(project, "prompts", n) for n in PROJECT.recipes}
+    before = {n: config_digest(PROJECT, "prompts", n) for n in PROJECT.recipes}
+    assert {n for n in digests if digests[n] != before[n]} == {"kohaku"}  # it cuts newer posts
     project = changed(PROJECT, "recipes.caption", seed=99)
     same = config_digest(PROJECT, "prompts", "animagine4")
     assert config_digest(project, "prompts", "animagine4") == same

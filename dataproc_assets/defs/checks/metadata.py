@@ -4,8 +4,8 @@ from typing import Any
 
 import polars as pl
 
-from dataproc_assets.defs.source_parts import source_parts
 from dataproc_assets.defs.stage import Check
+from dataproc_assets.defs.table_parts import table_parts
 from dataproc_assets.storage.lake import Lake
 
 EXAMPLES = 10
@@ -13,7 +13,7 @@ EXAMPLES = 10
 
 def _nothing_vanished(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
     lost, examples, unique = 0, [], True
-    with source_parts(lake, source or "", "merged", "todo") as parts:
+    with table_parts(lake, {"merged": source, "todo": source}) as parts:
         for part in range(parts.count):
             keys, known = (
                 parts.read(table, part).select("image_key").collect()

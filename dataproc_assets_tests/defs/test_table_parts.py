@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from dataproc_assets.defs.source_parts import source_parts
+from dataproc_assets.defs.table_parts import table_parts
 from dataproc_assets.storage import spill
 from dataproc_assets_tests.defs.world import World, checks, metadata
 
@@ -54,7 +54,7 @@ def test_what_is_told_does_not_depend_on_the_parts(world: World, small_parts):
 
 def test_equal_keys_are_in_one_part_of_every_table(world: World, small_parts):
     in_buckets(world, 4)
-    with source_parts(world.lake, "pixiv", "records", "todo") as parts:
+    with table_parts(world.lake, {"records": "pixiv", "todo": "pixiv"}) as parts:
         assert parts.count == 4
         keys = [
             [parts.read(name, part).select("image_key").collect() for part in range(4)]
@@ -70,7 +70,7 @@ def test_a_small_table_is_one_part_and_leaves_nothing_behind(world: World, monke
     disk.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(disk))
     in_buckets(world, 8)
-    with source_parts(world.lake, "pixiv", "records") as parts:
+    with table_parts(world.lake, {"records": "pixiv"}) as parts:
         assert parts.count == 1 and len(list(disk.iterdir())) == 1
         assert parts.read("records", 0).select(pl.len()).collect().item() == 5
     assert list(disk.iterdir()) == []

@@ -1,0 +1,1 @@
+"""Curation of made posts: the data, and each side that makes prompts of them."""
