@@ -1,4 +1,4 @@
-"""Prompts put together: the units that are in, in the order of the recipe, and their parts."""
+"""Prompts put together of the units that are in, and their parts."""
 
 from typing import NamedTuple
 
@@ -46,15 +46,9 @@ def _section_marks(recipe: RecipeConfig) -> list[str]:
 
 
 def assembled(chosen: Units, said: Pieces, words: Words, recipe: RecipeConfig) -> pl.DataFrame:
-    """`prompt` String and `groups` List(PART) of prompts, in the order of the recipe's groups."""
-    row = chosen.prompt
-    place = np.arange(len(row), dtype=np.uint64)
-    key = (row.astype(np.uint64) << np.uint64(40)) | (
-        chosen.rank.astype(np.uint64) << np.uint64(32)
-    )
-    order = (np.sort(key | place) & np.uint64(2**32 - 1)).astype(np.int64)
-    rank, word, sure = chosen.rank[order], chosen.word[order], chosen.confidence[order]
-    first = np.zeros(len(row) + 1, np.bool_)
+    """`prompt` String and `groups` List(PART) of prompts."""
+    rank, word = chosen.rank, chosen.word
+    first = np.zeros(len(rank) + 1, np.bool_)
     first[chosen.offsets] = True
     first = first[:-1]
     opens = first.copy()
@@ -62,17 +56,17 @@ def assembled(chosen: Units, said: Pieces, words: Words, recipe: RecipeConfig) -
     mark = _marks(rank, first, opens, recipe)
     piece = mark * np.int64(said.each) + word
     prompt = pick_joined(said.texts, piece, chosen.offsets)
-    starts = np.flatnonzero(opens)
+    starts = np.append(np.flatnonzero(opens), len(rank))
     parts = pl.DataFrame(
         {
-            "group": _names(recipe).gather(rank[starts]),
-            "tags": nest(pick(words.texts, word), np.append(starts, len(row))),
-            "confidence": nest(pl.Series(sure).fill_nan(None), np.append(starts, len(row))),
+            "group": pick(_names(recipe), rank[starts[:-1]]),
+            "tags": nest(pick(words.texts, word), starts),
+            "confidence": nest(pl.Series(chosen.confidence).fill_nan(None), starts),
         }
     )
-    bounds = offsets_of(np.bincount(row[starts], minlength=len(chosen.offsets) - 1))
+    bounds = offsets_of(opens)[chosen.offsets]
     groups = nest(parts.to_struct("groups"), bounds)
-    ends = _endings(chosen, rank, recipe)
+    ends = _endings(chosen, recipe)
     return pl.DataFrame({"prompt": prompt if ends is None else prompt + ends, "groups": groups})
 
 
@@ -81,11 +75,13 @@ def cut_off(
 ) -> pl.Series:
     """What is not in, `cut` List(CUT), the first to return first."""
     out = chosen.only(~fits)
+    priority = np.array([group.priority for group in recipe.groups])[out.rank]
+    order = np.argsort(out.prompt * (priority.max(initial=0) + 1) + priority, kind="stable")
     units = pl.DataFrame(
         {
-            "group": _names(recipe).gather(out.rank),
-            "tag": pick(words.texts, out.word),
-            "confidence": pl.Series(out.confidence).fill_nan(None),
+            "group": pick(_names(recipe), out.rank[order]),
+            "tag": pick(words.texts, out.word[order]),
+            "confidence": pl.Series(out.confidence[order]).fill_nan(None),
         }
     )
     return nest(units.to_struct("cut"), out.offsets)
@@ -109,14 +105,14 @@ def _marks(
     return np.where(first, np.where(section > 0, _SECTION + last + section - 1, 0), mark)
 
 
-def _endings(chosen: Units, rank: NDArray[np.uint8], recipe: RecipeConfig) -> pl.Series | None:
+def _endings(chosen: Units, recipe: RecipeConfig) -> pl.Series | None:
     """The marks of the sections after the last that a prompt has, none for an empty prompt."""
     if recipe.section_separator is None:
         return None
     sections = np.array([group.section for group in recipe.groups])
     filled = np.diff(chosen.offsets) > 0
     left = np.zeros(len(filled), np.int64)
-    left[filled] = sections[-1] - sections[rank[chosen.offsets[1:][filled] - 1]]
+    left[filled] = sections[-1] - sections[chosen.rank[chosen.offsets[1:][filled] - 1]]
     mark = f" {recipe.section_separator.strip()}"
     return pl.Series([mark * steps for steps in range(sections[-1] + 1)]).gather(left)
 

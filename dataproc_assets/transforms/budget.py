@@ -37,34 +37,43 @@ def spend(
     not counted: marks between groups and sections are in them. Without a budget all is in, and
     nothing is counted.
     """
-    prompts = len(chosen.offsets) - 1
+    prompts, groups = len(chosen.offsets) - 1, len(recipe.groups)
     if recipe.token_budget is None:
         return np.ones(len(chosen.word), np.bool_), np.zeros(prompts, np.int64)
     budget = recipe.token_budget - marks.sections
     cost = words.tokens[chosen.word]
     alone = cost <= budget
-    if marks.between:
-        cost = cost + marks.between * _opens(chosen, alone)
-    cost = np.where(alone, cost, 0)
-    sums = offsets_of(cost)
-    sizes = np.diff(chosen.offsets)
-    before = np.repeat(sums[chosen.offsets[:-1]], sizes)
-    fits = alone & (sums[1:] - before <= budget)
-    spent = offsets_of(np.where(fits, cost, 0))
-    tokens = spent[chosen.offsets[1:]] - spent[chosen.offsets[:-1]]
+    sums = offsets_of(np.where(alone, cost, 0))
+    sizes = np.bincount(chosen.prompt * groups + chosen.rank, minlength=prompts * groups)
+    bounds = offsets_of(sizes)
+    spent = sums[bounds]
+    counted = offsets_of(alone)[bounds]
+    before = _before(np.diff(spent), np.diff(counted), recipe, marks)
+    # what a prompt has cost with this unit, in the order of priorities
+    used = sums[1:] + np.repeat(before - spent[:-1], sizes)
+    fits = alone & (used <= budget)
+    most = np.maximum.reduceat(np.append(np.where(fits, used, 0), 0), chosen.offsets[:-1])
+    tokens = np.where(np.diff(chosen.offsets) > 0, most, 0)
     return fits, np.where(tokens > 0, tokens + marks.sections, 0)
 
 
-def _opens(chosen: Units, alone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether a unit opens a group of its prompt other than the first that is opened."""
-    places = np.flatnonzero(alone)
-    rank = chosen.rank[places]
-    sums = offsets_of(alone)
-    starts = np.zeros(len(places) + 1, np.bool_)
-    starts[sums[chosen.offsets]] = True
-    changes = np.empty(len(places), np.bool_)
-    changes[:1] = False
-    changes[1:] = rank[1:] != rank[:-1]
-    opens = np.zeros(len(alone), np.bool_)
-    opens[places] = changes & ~starts[:-1]
-    return opens
+def _before(
+    cost: NDArray[np.int64], units: NDArray[np.int64], recipe: RecipeConfig, marks: Marks
+) -> NDArray[np.int64]:
+    """What a prompt has cost before the units of each group, its own mark counted.
+
+    `cost` and `units` of each group, prompt by prompt; a mark stands before each group that has
+    units but for the first of them.
+    """
+    groups = len(recipe.groups)
+    by_group = np.ascontiguousarray(cost.reshape(-1, groups).T)
+    filled = np.ascontiguousarray(units.reshape(-1, groups).T) > 0
+    before, spent = np.empty_like(by_group), np.zeros(by_group.shape[1], np.int64)
+    begun = np.zeros(by_group.shape[1], np.bool_)
+    for group in np.argsort([one.priority for one in recipe.groups]):
+        if marks.between:
+            spent += marks.between * (filled[group] & begun)
+            begun |= filled[group]
+        before[group] = spent
+        spent += by_group[group]
+    return np.ascontiguousarray(before.T).ravel()

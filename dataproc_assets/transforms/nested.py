@@ -61,21 +61,28 @@ def nest(values: pl.Series, offsets: NDArray[np.int64]) -> pl.Series:
 
 
 def pick(texts: pl.Series, index: NDArray) -> pl.Series:
-    """The texts of these indices. Arrow's gather of texts takes a third of polars's time."""
-    return _series(texts.name, _taken(texts, index))
+    """The texts of these indices; `texts` has no null.
+
+    A text is 16 bytes that say where it lies (Arrow's layout of string views), and these alone
+    are gathered.
+    """
+    views = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
+    _, where, *data = views.buffers()
+    placed = np.frombuffer(where, _VIEW)[views.offset : views.offset + len(views)]
+    taken = pa.py_buffer(placed.take(index))
+    return _series(texts.name, pa.Array.from_buffers(views.type, len(index), [None, taken, *data]))
+
+
+_VIEW = np.dtype(np.complex128)  # of 16 bytes, the fastest to gather
 
 
 def pick_joined(texts: pl.Series, index: NDArray, offsets: NDArray[np.int64]) -> pl.Series:
     """For each list of indices, its texts as one: they lie side by side once they are taken."""
-    taken = _taken(texts, index)
+    flat = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    taken = flat.take(pa.array(index))
     bounds = np.frombuffer(taken.buffers()[1], np.int64)[taken.offset :][offsets]
     buffers = [None, pa.py_buffer(np.ascontiguousarray(bounds)), taken.buffers()[2]]
     return _series(texts.name, pa.Array.from_buffers(taken.type, len(offsets) - 1, buffers))
-
-
-def _taken(texts: pl.Series, index: NDArray) -> pa.Array:
-    flat = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    return flat.take(pa.array(index))
 
 
 def _series(name: str, array: pa.Array) -> pl.Series:
@@ -84,19 +91,24 @@ def _series(name: str, array: pa.Array) -> pl.Series:
 
 def encode(texts: pl.Series) -> Encoded:
     """Number texts by their alphabetical order."""
+    different, codes = number(texts)
+    table = different.to_frame("text").with_row_index("code").sort("text")
+    order = np.empty(table.height + 1, np.uint32)
+    order[table["code"].to_numpy()] = np.arange(table.height, dtype=np.uint32)
+    order[-1] = table.height
+    return Encoded(table["text"], order[codes])
+
+
+def number(texts: pl.Series) -> Encoded:
+    """Number texts, in no order of any meaning: one that differs from time to time."""
     # categories of its own: they end with it, and no other thread waits for them
     coded = _categorical(texts, pl.Categories.random())
     different = coded.unique().drop_nulls()
     table = pl.DataFrame({"text": different.cast(pl.String), "code": different.to_physical()})
-    table = table.sort("text")
-    numbers = np.zeros(max(table.height, 1), np.uint32)
-    numbers[table["code"].to_numpy()] = np.arange(table.height, dtype=np.uint32)
-    physical = coded.to_physical()
-    if not texts.null_count():
-        return Encoded(table["text"], numbers[physical.to_numpy()])
-    codes = numbers[physical.fill_null(0).to_numpy()]
-    codes[texts.is_null().to_numpy()] = table.height
-    return Encoded(table["text"], codes)
+    codes = coded.to_physical()
+    if texts.null_count():
+        codes = codes.fill_null(table.height)
+    return Encoded(table.sort("code")["text"], codes.to_numpy())
 
 
 _PIECE = 1 << 20  # texts that one thread numbers at a time

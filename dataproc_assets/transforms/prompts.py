@@ -28,7 +28,7 @@ READ = (
 )
 """The columns of `images` that a prompt is made of."""
 
-SLICE = 1 << 15
+SLICE = 1 << 14
 """Images at a time and thread: their units stay in a processor's cache."""
 
 

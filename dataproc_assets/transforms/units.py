@@ -1,4 +1,4 @@
-"""The units of prompts: one a tag or word of an image, in the order the budget is spent on them.
+"""The units of prompts: one a tag or word of an image, in the order of the recipe's groups.
 
 A unit is never split. What a tag says, in which group and at what cost, is decided once for each
 different tag; the units themselves are arrays of integers.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dataproc_assets.config.recipes import RecipeConfig
 from dataproc_assets.transforms.draws import hash64
-from dataproc_assets.transforms.nested import Flat, encode, flatten, offsets_of
+from dataproc_assets.transforms.nested import Flat, flatten, number, offsets_of
 from dataproc_assets.transforms.words import (
     category_rank,
     counted,
@@ -47,25 +47,28 @@ class Said(NamedTuple):
 
     Attributes:
         words: the texts.
+        tags: of each tag its category and confidence, one after the other.
         offsets: int64, where each image's tags begin.
-        word, rank, confidence: of each tag; NO_WORD for one that is unwanted and NO_GROUP for one
-            that no group takes.
+        code: uint32, which of the different tags each is; of such a one
+        word: its text, NO_WORD where it is unwanted;
+        listed: the group that lists it, NO_GROUP where none does.
         fields: by group, the offsets and the words of what is no tag.
     """
 
     words: Words
+    tags: pl.DataFrame
     offsets: NDArray[np.int64]
+    code: NDArray[np.uint32]
     word: NDArray[np.uint32]
-    rank: NDArray[np.uint8]
-    confidence: NDArray[np.float64]
+    listed: NDArray[np.uint8]
     fields: dict[int, tuple[NDArray[np.int64], NDArray[np.uint32]]]
 
 
 class Units(NamedTuple):
     """The units of some prompts; prompt i has those from `offsets[i]` up to `offsets[i + 1]`.
 
-    They stand in rising priority of their groups, the most certain first. `rank` uint8 is the
-    group, `word` uint32 the text, `confidence` float64 is NaN for what is no tag.
+    They stand in the order of their groups, the most certain first. `rank` uint8 is the group,
+    `word` uint32 the text, `confidence` float64 is NaN for what is no tag.
     """
 
     offsets: NDArray[np.int64]
@@ -107,35 +110,32 @@ def said_by(images: pl.DataFrame, recipe: RecipeConfig, count: Count, as_of: dat
         as_of: the day to which ages count.
     """
     tags, offsets = flatten(images["tags"])
-    names, codes = encode(tags.struct.field("tag"))
+    names, code = number(tags.struct.field("tag"))
     known = names.to_frame("tag").select(
         text=tag_text(pl.col("tag"), recipe),
         listed=listed_rank(pl.col("tag"), recipe),
         protected=pl.col("tag").is_in(recipe.protected),
     )
     wanted = known["text"].is_not_null().to_numpy()
-    number = np.full(len(names) + 1, NO_WORD, np.uint32)
-    number[:-1][wanted] = np.arange(wanted.sum(), dtype=np.uint32)
+    word = np.full(len(names) + 1, NO_WORD, np.uint32)
+    word[:-1][wanted] = np.arange(wanted.sum(), dtype=np.uint32)
     texts = [known["text"].drop_nulls()]
     fields: dict[int, tuple[NDArray[np.int64], NDArray[np.uint32]]] = {}
     for rank, text in field_texts(recipe, as_of).items():
         values, bounds = _listed(images.select(text.alias("text")).to_series())
-        different, chosen = encode(values)
+        different, chosen = number(values)
         fields[rank] = bounds, chosen + np.uint32(sum(map(len, texts)))
         texts.append(different)
-    rank = _group(category_rank(pl.col("category"), recipe), tags.struct.unnest())
-    if known["listed"].null_count() < known.height:
-        listed = np.append(_group(pl.col("listed"), known), np.uint8(NO_GROUP))[codes]
-        rank = np.where(listed == NO_GROUP, rank, listed)
     every = pl.concat([one.rename("text") for one in texts])
     protected = np.zeros(len(every), np.bool_)
     protected[: len(texts[0])] = known["protected"].to_numpy()[wanted]
     return Said(
         _words(every, protected, recipe, count),
+        tags.to_frame("tag").unnest("tag").select("category", "confidence"),
         offsets,
-        number[codes],
-        rank,
-        tags.struct.field("confidence").to_numpy(),
+        code,
+        word,
+        np.append(_group(pl.col("listed"), known), np.uint8(NO_GROUP)),
         fields,
     )
 
@@ -143,36 +143,35 @@ def said_by(images: pl.DataFrame, recipe: RecipeConfig, count: Count, as_of: dat
 def units(said: Said, start: int, stop: int, recipe: RecipeConfig) -> Units:
     """The units of the images from `start` up to `stop`, one prompt each."""
     first, last = said.offsets[start], said.offsets[stop]
-    word, rank = said.word[first:last], said.rank[first:last]
+    code, own = said.code[first:last], said.tags[first:last]
+    word, rank = said.word[code], said.listed[code]
+    by_category = _group(category_rank(pl.col("category"), recipe), own)
+    rank = np.where(rank == NO_GROUP, by_category, rank)
     tags = np.flatnonzero((word != NO_WORD) & (rank != NO_GROUP))
     owner = np.repeat(np.arange(stop - start), np.diff(said.offsets[start : stop + 1]))
-    priorities = np.array([group.priority for group in recipe.groups], np.uint64)
-    words, keys = [word[tags]], [_key(owner[tags], priorities[rank[tags]])]
+    words, keys = [word[tags]], [_key(owner[tags], rank[tags])]
     for group, (bounds, texts) in said.fields.items():
         owner = np.repeat(np.arange(stop - start), np.diff(bounds[start : stop + 1]))
         words.append(texts[bounds[start] : bounds[stop]])
-        keys.append(_key(owner, priorities[group]))
-    # image, priority and place in one number: a plain sort is the fastest there is
+        keys.append(_key(owner, np.uint8(group)))
+    # image, group and place in one number: a plain sort is the fastest there is
     key = np.concatenate(keys)
     key |= np.arange(len(key), dtype=np.uint64)
     key.sort()
     order = (key & np.uint64(2**32 - 1)).astype(np.int64)
     key >>= np.uint64(32)
-    ranks = np.zeros(256, np.uint8)
-    ranks[priorities.astype(np.int64)] = np.arange(len(priorities), dtype=np.uint8)
-    sure = np.concatenate(
-        [said.confidence[first:last][tags], np.full(len(key) - len(tags), np.nan)]
-    )
+    sure = np.full(len(key), np.nan)
+    sure[: len(tags)] = own["confidence"].to_numpy()[tags]
     return Units(
         np.searchsorted(key, np.arange(stop - start + 1, dtype=np.uint64) << np.uint64(8)),
-        ranks[(key & np.uint64(255)).astype(np.int64)],
+        key.astype(np.uint8),
         np.concatenate(words)[order],
         sure[order],
     )
 
 
-def _key(image: NDArray[np.int64], priority: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
-    return (image.astype(np.uint64) << np.uint64(40)) | (priority << np.uint64(32))
+def _key(image: NDArray[np.int64], group: NDArray[np.uint8] | np.uint8) -> NDArray[np.uint64]:
+    return (image.astype(np.uint64) << np.uint64(40)) | (group.astype(np.uint64) << np.uint64(32))
 
 
 def _group(rank: pl.Expr, rows: pl.DataFrame) -> NDArray[np.uint8]:
