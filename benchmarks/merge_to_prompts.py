@@ -185,6 +185,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.folder) as temporary:
         folder = Path(temporary)
         os.environ["DAGSTER_HOME"] = temporary
+        print(f"making {args.rows:,} rows below {folder}", file=sys.stderr)
         make(folder, args.rows, args.buckets)
         runs: dict[str, list[dict]] = {name: [] for name in names}
         this = [sys.executable, __file__, "--buckets", str(args.buckets)]
@@ -193,6 +194,7 @@ def main() -> None:
                 command = [*this, "--duckdb-memory", args.duckdb_memory, "--one", name, temporary]
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
                 runs[name].append(json.loads(done.stdout.splitlines()[-1]))
+                print(f"{name}: {runs[name][-1]}", file=sys.stderr)
         count = compare(folder, args.buckets, names[2:])
         print(f"{args.rows:,} rows of 25 tags, {count:,} images, {THREADS} threads")
         table(args.rows, runs)

@@ -98,23 +98,6 @@ def test_of_a_quarantined_image_the_table_has_the_ids_alone(world: World):
     assert not any(image.values())
 
 
-def test_prompts_are_written_by_the_recipe(world: World):
-    result = world.make("prompts", partition=RECIPE)
-    told = metadata(result, "prompts")
-    assert told["dagster/row_count"] == 7 and told["prompts_over_budget"] == 0
-    assert len(told["examples"].split("\n\n")) == 5
-    assert all(prompt.startswith("1girl, ") for prompt in told["examples"].split("\n\n"))
-
-
-def test_a_small_budget_cuts_and_says_so(world: World):
-    world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=5))
-    result = world.make("prompts", partition=RECIPE)
-    assert metadata(result, "prompts")["prompts_over_budget"] == 6  # the quarantined has no words
-    assert checks(result) == {"prompts:prompts_fit": True}
-    rows = world.lake.read("prompts", RECIPE).collect()
-    assert rows["tokens"].max() <= 5 and (rows["cut"].list.len() > 0).sum() == 6
-
-
 def test_equal_remakes_have_equal_data_versions(world: World):
     for asset, partition in (("dedup_cross", None), ("images", None), ("prompts", RECIPE)):
         before = world.lake.state(asset, partition)

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from datetime import date
 
 import polars as pl
@@ -245,6 +248,31 @@ def test_neither_slices_nor_parts_change_a_prompt(items, cut_at, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SLICE", size)
         assert prompts(rows, recipe, counts(), AS_OF).equals(whole)
+
+
+DIGEST = """
+from dataproc_assets.storage.digest import frame_digest
+from dataproc_assets_tests.transforms import test_prompts as t
+recipe = t.changed(t.conf("recipes/illustrious", t.RecipeConfig), token_budget=12)
+tags = [t.tag_list(*[f"tag_{n * k % 997}" for k in range(1, 9)], "1girl") for n in range(40_000)]
+rows = t.images(*[{"image_id": f"{n:06d}", "tags": tag} for n, tag in enumerate(tags)])
+print(frame_digest(t.prompts(rows.collect(), recipe, t.counts(), t.AS_OF)))
+"""
+
+
+@pytest.mark.slow  # three processes
+def test_the_number_of_threads_changes_nothing():
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, "POLARS_MAX_THREADS": threads},
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        for threads in ("1", "2", "4")
+    ]
+    assert len(digests[0].strip()) == 64 and len(set(digests)) == 1
 
 
 @pytest.mark.slow

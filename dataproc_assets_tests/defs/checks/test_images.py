@@ -2,23 +2,12 @@ import polars as pl
 import pytest
 
 from dataproc_assets.defs.checks.images import DEDUP_CROSS, IMAGES
-from dataproc_assets.defs.checks.prompts import PROMPTS
-from dataproc_assets_tests.defs.world import (
-    TWIN,
-    World,
-    ask,
-    failed,
-    figures,
-    tamper,
-)
-
-RECIPE = "animagine4"
+from dataproc_assets_tests.defs.world import TWIN, World, ask, failed, figures, tamper
 
 
 def test_all_pass_on_what_was_made(finished: World):
     assert failed(ask(DEDUP_CROSS, finished.lake, "dedup_cross")) == []
     assert failed(ask(IMAGES, finished.lake, "images")) == []
-    assert failed(ask(PROMPTS, finished.lake, "prompts", RECIPE)) == []
 
 
 def test_a_missed_edge_blocks(world: World):
@@ -63,20 +52,3 @@ def test_images_that_are_not_the_representatives_block(world: World, edit):
     assert failed(results) == ["one_row_an_image"]
     assert results["one_row_an_image"].severity.value == "ERROR"
     assert figures(results["one_row_an_image"])["representatives"] == 7
-
-
-def test_a_prompt_over_the_budget_is_told(world: World):
-    long = pl.when(pl.int_range(pl.len()) == 0).then(76).otherwise("tokens")
-    tokens = long.cast(pl.Int32).alias("tokens")
-    tamper(world.lake, "prompts", RECIPE, lambda rows: rows.with_columns(tokens))
-    results = ask(PROMPTS, world.lake, "prompts", RECIPE)
-    assert failed(results) == ["prompts_fit"]
-    # the quarantined image has no words
-    assert figures(results["prompts_fit"]) == {"token_budget": "75", "over": 1, "empty": 1}
-
-
-def test_without_a_budget_no_prompt_is_over_it(world: World):
-    long = pl.lit(10_000, pl.Int32).alias("tokens")
-    tamper(world.lake, "prompts", RECIPE, lambda rows: rows.with_columns(long))
-    world.change(f"recipes/{RECIPE}.yaml", lambda conf: conf.update(token_budget=None))
-    assert failed(ask(PROMPTS, world.lake, "prompts", RECIPE)) == []
