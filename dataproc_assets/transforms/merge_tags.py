@@ -17,7 +17,7 @@ from dataproc_assets.transforms.merge_lists import (
     tag_lists,
 )
 from dataproc_assets.transforms.merge_vocabulary import Vocabulary
-from dataproc_assets.transforms.nested import nest, offsets_of
+from dataproc_assets.transforms.nested import nest, offsets_of, pick
 from dataproc_assets.transforms.trust import Trust
 
 SAYS = pl.Struct({"source": pl.String, "weight": pl.Float64, "said": pl.String})
@@ -75,15 +75,15 @@ def _nested(
     merged = Merged(*(np.concatenate(values) for values in zip(*parts, strict=True)))
     says = pl.DataFrame(
         {
-            "source": sources.gather(pl.Series(merged.source)),
+            "source": pick(sources, merged.source),
             "weight": pl.Series(merged.weight, dtype=pl.Float64),
             "said": words.said.gather(pl.Series(merged.reading)),
         }
     ).to_struct("sources")
     tags = pl.DataFrame(
         {
-            "tag": words.names.gather(pl.Series(merged.tag)),
-            "category": pl.Series(CATEGORIES).gather(pl.Series(merged.category)),
+            "tag": pick(words.names, merged.tag),
+            "category": pick(pl.Series(CATEGORIES), merged.category),
             "confidence": merged.units / UNITS,
             "sources": nest(says, offsets_of(merged.said_by)),
         }
