@@ -1,6 +1,8 @@
-"""The same work in pandas on Arrow's types, as a notebook would do it: whole tables in memory.
+"""The same work in pandas on Arrow's types, as a notebook would do it.
 
-What it does not do is what DuckDB does not do either, and it keeps no losing values.
+What it does not do is what DuckDB does not do either, and it keeps no losing values. Whole tables
+are in memory, but what explodes their tags takes so many images at a time: it needs 7 GiB for a
+hundred thousand.
 """
 
 from pathlib import Path
@@ -14,6 +16,7 @@ from dataproc_assets.storage import layout
 
 AS_OF = pd.Timestamp("2026-11-01", tz="UTC")
 KINDS = ("general", "character", "copyright", "artist", "meta")
+IMAGES_AT_ONCE = 100_000
 DRAWN = ("artist", "title", "caption", "created", "tier_percentile")
 
 
@@ -49,6 +52,14 @@ class InPandas(Steps):
         joined = members.drop(columns=["keep", "drop_reason"]).merge(
             rows.drop(columns="source"), on="image_key"
         )
+        ids = joined.loc[joined["role"] == "representative", "image_id"].sort_values()
+        number = pd.Series(np.arange(len(ids)) // IMAGES_AT_ONCE, index=ids.to_numpy())
+        part = joined["image_id"].map(number)
+        facts = self._facts(joined)
+        made = [self._of_images(some, facts) for _, some in joined.groupby(part)]
+        self._write("images", pd.concat(made))
+
+    def _of_images(self, joined: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
         best = joined[joined["best_in_source"] & (joined["role"] != "dropped")]
         standing = joined[joined["role"] == "representative"]
         of_standing = ["image_id", "image_key", "component", "pixels_sha256", "pixels_width"]
@@ -65,17 +76,23 @@ class InPandas(Steps):
         for part in parts:
             images = images.merge(part, left_on="image_id", right_index=True, how="left")
         images["year"] = pd.to_datetime(images["created"]).dt.year
+        return images.merge(facts, left_on="component", right_index=True)
+
+    def _facts(self, joined: pd.DataFrame) -> pd.DataFrame:
+        """The most restrictive rating of each component, and whether a model made it."""
         rank = joined["rating"].map({name: n for n, name in enumerate(RATINGS)})
-        worst = rank.groupby(joined["component"]).max().rename("rank")
-        ai = (joined["ai"] == "yes").groupby(joined["component"]).any().rename("ai")
-        images = images.merge(worst, left_on="component", right_index=True)
-        images = images.merge(ai, left_on="component", right_index=True)
-        images["rating"] = images.pop("rank").map(dict(enumerate(RATINGS)))
-        self._write("images", images)
+        worst = rank.groupby(joined["component"]).max().map(dict(enumerate(RATINGS)))
+        ai = (joined["ai"] == "yes").groupby(joined["component"]).any()
+        return pd.DataFrame({"rating": worst, "ai": ai})
 
     def prompts(self) -> None:
         """Prompts of the recipe."""
-        recipe, images = self.given.recipe, self._output("images")
+        images = self._output("images").sort_values("image_id")
+        parts = [images[n : n + IMAGES_AT_ONCE] for n in range(0, len(images), IMAGES_AT_ONCE)]
+        self._write("prompts", pd.concat([self._prompts(part) for part in parts]))
+
+    def _prompts(self, images: pd.DataFrame) -> pd.DataFrame:
+        recipe = self.given.recipe
         groups = list(enumerate(recipe.groups))
         rank_of = {g.kind: rank for rank, g in groups}
         by_category = {name: rank for rank, g in groups for name in g.categories}
@@ -119,7 +136,7 @@ class InPandas(Steps):
             axis=1,
         )
         table = images[["image_id", "caption"]].merge(made, on="image_id", how="left")
-        self._write("prompts", table.sort_values("image_id"))
+        return table.sort_values("image_id")
 
     def _marked(self, rows: pd.DataFrame, source: str) -> pd.Series:
         marked = {tag.lower() for tag in self.given.ai_tags[source]}
@@ -212,7 +229,7 @@ class InPandas(Steps):
         claims["tag"] = claims["tag"].map(dict(zip(words, plain, strict=True)))
         implied = claims.merge(self.given_tables["implications"], on="tag")
         implied = implied.drop(columns="tag").rename(columns={"name": "tag"})
-        claims = pd.concat([claims, implied.assign(category="general")], ignore_index=True)
+        claims = pd.concat([claims, implied], ignore_index=True)
         claims["is_general"] = claims["category"] == "general"
         once = claims.sort_values(["is_general", "category"]).groupby(["image_id", "tag", "source"])
         once = once.agg(
