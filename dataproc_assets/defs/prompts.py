@@ -18,6 +18,7 @@ from dataproc_assets.transforms.prompts import prompts as make_prompts
 KEY = ["image_id", "variant"]
 EXAMPLES = 5
 MOST_CUT = 50  # tags that are named
+TOKENS_A_LINE = 10
 
 
 class Report:
@@ -32,22 +33,24 @@ class Report:
     def add(self, prompts: pl.DataFrame) -> None:
         """Look at a part."""
         left = EXAMPLES - len(self._examples)
-        self._examples += prompts.filter(pl.col("prompt") != "")["prompt"].head(left).to_list()
+        first = prompts.filter(pl.col("prompt") != "", pl.col("variant") == 0)
+        self._examples += first["prompt"].head(left).to_list()
         self.over += prompts.select((pl.col("cut").list.len() > 0).sum()).item()
         self._cuts = add_cuts([self._cuts, cut_counts(prompts)])
-        tokens = prompts.group_by("tokens").agg(prompts=pl.len().cast(pl.UInt32))
+        step = (pl.col("tokens") // TOKENS_A_LINE * TOKENS_A_LINE).alias("tokens")
+        tokens = prompts.group_by(step).agg(prompts=pl.len().cast(pl.UInt32))
         every = pl.concat([self._tokens, tokens]).group_by("tokens").agg(pl.col("prompts").sum())
         self._tokens = every.sort("tokens")
 
     def metadata(self) -> dict[str, Any]:
-        """Examples, what the budget cut by group and by tag, and the numbers of tokens."""
+        """Examples, what the budget cut by group and by tag, and a histogram of tokens."""
         named = self._cuts.head(MOST_CUT).with_columns(pl.col("prompts").cast(pl.Int64))
         return {
-            "examples": "\n\n".join(self._examples),
+            "examples": frame_metadata(pl.DataFrame({"prompt": self._examples})),
             "prompts_over_budget": self.over,
             "cut_by_group": frame_metadata(cuts_by_group(self._cuts)),
             "cut_most": frame_metadata(named),
-            "tokens": frame_metadata(self._tokens.drop_nulls()),
+            "tokens_from": frame_metadata(self._tokens.drop_nulls()),
         }
 
 
