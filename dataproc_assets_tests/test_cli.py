@@ -79,11 +79,15 @@ def test_a_port_that_is_taken_is_named(conf: World):
 
 
 def test_every_command_has_help():
-    assert sorted(cli.commands) == ["gallery", "plan", "report", "run", "upload", "weights"]
-    assert isinstance(cli.commands["weights"], Group)
-    below = cli.commands["weights"].commands
-    assert sorted(below) == ["check", "fetch", "list"]
-    for command in (*cli.commands.values(), *below.values()):
+    names = ["gallery", "plan", "release", "report", "run", "upload", "weights"]
+    assert sorted(cli.commands) == names
+    groups = {"release": ["list", "verify"], "weights": ["check", "fetch", "list"]}
+    commands = list(cli.commands.values())
+    for name, below in groups.items():
+        group = cli.commands[name]
+        assert isinstance(group, Group) and sorted(group.commands) == below
+        commands += group.commands.values()
+    for command in commands:
         assert command.help
         for option in command.params:
             assert option.param_type_name == "argument" or option.help  # type: ignore[attr-defined]
