@@ -68,13 +68,14 @@ def source() -> pl.Expr:
 
 
 def _prompts(sanitized: pl.DataFrame, recipe: str) -> pl.DataFrame:
-    """One row an image: its prompts by variant, where all of its rows are kept."""
+    """One row an image: its prompts by variant, where all are kept and say something."""
+    says = pl.col("prompt").str.strip_chars() != ""
     return (
         sanitized.sort("image_id", "variant")
         .group_by("image_id", maintain_order=True)
         .agg(
             pl.col("prompt").alias(f"prompts__{recipe}"),
-            kept=(pl.col("keep") & pl.col("prompt").is_not_null()).fill_null(False).all(),
+            kept=(pl.col("keep") & says).fill_null(False).all(),
         )
         .filter("kept")
         .drop("kept")

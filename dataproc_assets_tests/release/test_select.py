@@ -111,3 +111,14 @@ def test_buckets_are_the_release_s_own(crawl):
     table = train_table(crawl.images, crawl.sanitized, release_config(latents=latents)).table
     sizes = dict(table.select("width", "bucket_width").unique().iter_rows())
     assert sizes == {160: 128, 96: 96, 128: 128}
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", None])
+def test_an_image_without_a_prompt_of_every_recipe_stays_out(crawl, prompt):
+    silent = crawl.images["image_id"][0]
+    said = pl.when(pl.col("image_id") == silent).then(pl.lit(prompt)).otherwise("prompt")
+    illustrious = crawl.sanitized["illustrious"].with_columns(prompt=said)
+    sanitized = crawl.sanitized | {"illustrious": illustrious}
+    selection = train_table(crawl.images, sanitized, release_config())
+    assert silent not in selection.table["image_id"]
+    assert selection.funnel[1] == Step("kept by recipe illustrious", 12, 11)
