@@ -99,7 +99,7 @@ def compare(folder: Path, buckets: int, others: list[str]) -> int:
     lake = Lake(given_to_all(folder, buckets).project)
     ours = pl.concat(made(lake)).sort("image_id")
     for name in others:
-        table = pl.read_parquet(folder / name / "prompts*.parquet", columns=ours.columns)
+        table = pl.read_parquet(folder / name / "prompts.parquet", columns=ours.columns)
         theirs = table.with_columns(
             pl.col("image_id").cast(pl.String), pl.col("prompt").cast(pl.String).fill_null(""),
             pl.col("tokens").cast(pl.Int32).fill_null(0),

@@ -15,7 +15,6 @@ from benchmarks.curation.steps import SOURCES, Steps
 # by number: a union of literal names ends DuckDB 2.0.0 with an internal error on large tables
 KINDS = ("artist", "character", "copyright", "meta", "general")
 GENERAL = KINDS.index("general")
-ROWS_AT_ONCE = 1_000_000  # of ten, the lists do not fit into 12 GB, and it does not spill them
 
 
 def connect(folder: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
@@ -36,7 +35,7 @@ class InDuckdb(Steps):
         self, inputs: Path, outputs: Path, given: Given, threads: int, memory: str
     ) -> None:
         super().__init__(inputs, outputs, given)
-        self.base, self.parts = connect(outputs, threads, memory), 1
+        self.base = connect(outputs, threads, memory)
         for name, table in given.tables.items():
             self.base.register(f"{name}_", table.to_arrow())
             self.base.execute(f"create table {name} as from {name}_")
@@ -51,33 +50,22 @@ class InDuckdb(Steps):
             self._write(f"augmented_{source}", _augmented(judged))
 
     def images(self) -> None:
-        """One row an image, of so many at a time as its lists leave memory for."""
+        """One row an image."""
         rows = " union all by name ".join(
             f"select *, '{source}' as source from {self.out(f'augmented_{source}')}"
             for source in SOURCES
         )
         members = self.table("members")
         self.base.execute(
-            f"""create table component as
-            select component, max(rank) as rank, bool_or(ai = 'yes') as ai
-            from {members} join (select image_key, rating, ai from ({rows})) using (image_key)
-            left join ratings using (rating) group by component"""
+            f"""create or replace view joined as
+            select m.*, r.* exclude (image_key, source)
+            from {members} m join ({rows}) r using (image_key)"""
         )
-        count = self.base.sql(f"select count(*) from {members}").fetchall()[0][0]
-        self.parts = max(1, count // ROWS_AT_ONCE)
-        for part in range(self.parts):
-            self.base.execute(
-                f"""create or replace view joined as
-                select m.*, r.* exclude (image_key, source)
-                from (from {members} where hash(image_id) % {self.parts} = {part}) m
-                join ({rows}) r using (image_key)"""
-            )
-            self._write(f"images_{part}", _images(self.given))
+        self._write("images", _images(self.given))
 
     def prompts(self) -> None:
         """Prompts of the recipe."""
-        for part in range(self.parts):
-            self._write(f"prompts_{part}", prompts_query(self.given, self.out(f"images_{part}")))
+        self._write("prompts", prompts_query(self.given, self.out("images")))
 
     def _merged(self, source: str) -> str:
         records, metrics, todo = (
@@ -176,6 +164,9 @@ def _images(given: Given) -> str:
       from merged where confidence >= {given.confidence_min} group by image_id
     ), fields as (
       select b.image_id, {drawn} from best b join trust t using (source) group by b.image_id
+    ), component as (
+      select component, max(rank) as rank, bool_or(ai = 'yes') as ai
+      from joined left join ratings using (rating) group by component
     ), lineage as (
       select image_id, list(image_key order by image_key) as members,
         list_sort(list_distinct(list(source) filter (role != 'dropped'))) as sources
