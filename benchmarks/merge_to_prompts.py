@@ -5,8 +5,8 @@ sources and runs each side in a process of its own, in turn: merge, prefilter an
 source; merge the sources to one row an image; make the prompts of a recipe. The sides' prompts are
 compared before any figure is printed. The floor reads what our steps read and writes what they
 write, unchanged, with the same writer. pandas takes a quarter of an hour for a million rows, and
-DuckDB runs out of 12 GB with ten, so they take part up to so many. Last, the prompts of images that
-are in memory already.
+DuckDB runs out of 12 GB with ten, so they take part up to so many; a peer that ends with an error
+is told and left out. Last, the prompts of images that are in memory already.
 
 For 10M rows: `--rows 10_000_000 --buckets 128 --rounds 1`, with 40 GB of disk.
 """
@@ -198,9 +198,15 @@ def contest(args: argparse.Namespace, folder: Path) -> None:
     runs: dict[str, list[dict]] = {name: [] for name in names}
     this = [sys.executable, __file__, "--buckets", str(args.buckets)]
     for _ in range(args.rounds):
-        for name in names:
+        for name in list(names):
             command = [*this, "--duckdb-memory", args.duckdb_memory, "--one", name, str(folder)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode and name in most:
+                print(f"{name} ended with an error:\n{done.stderr[-3000:]}", file=sys.stderr)
+                names.remove(name)
+                runs.pop(name)
+                continue
+            done.check_returncode()
             runs[name].append(json.loads(done.stdout.splitlines()[-1]))
             print(f"{name}: {runs[name][-1]}", file=sys.stderr)
     count = compare(folder, args.buckets, names[2:])

@@ -12,10 +12,6 @@ import duckdb
 from benchmarks.curation.given import Given
 from benchmarks.curation.steps import SOURCES, Steps
 
-# by number: a union of literal names ends DuckDB 2.0.0 with an internal error on large tables
-KINDS = ("artist", "character", "copyright", "meta", "general")
-GENERAL = KINDS.index("general")
-
 
 def connect(folder: Path, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
     """A base that may spill."""
@@ -72,9 +68,10 @@ class InDuckdb(Steps):
             self.table(name, source) for name in ("records", "metrics_merged", "todo")
         )
         marked = ", ".join(f"'{tag.lower()}'" for tag in self.given.ai_tags[source])
+        kinds = ("general", "character", "copyright", "artist", "meta")
         has = " or ".join(
             f"list_has_any(list_transform(tags_{kind}, lambda t: lower(t)), [{marked}])"
-            for kind in KINDS
+            for kind in kinds
         )
         return f"""
         select t.*, r.* exclude (image_key, source, ai), m.* exclude (image_key),
@@ -114,11 +111,11 @@ def _augmented(judged: str) -> str:
 
 
 def _images(given: Given) -> str:
-    names = ", ".join(f"'{kind}'" for kind in KINDS)
+    kinds = ("general", "character", "copyright", "artist", "meta")
     claims = " union all ".join(
-        f"select image_id, source, unnest(tags_{kind}) as said, {number} as category, "
+        f"select image_id, source, unnest(tags_{kind}) as said, '{kind}' as category, "
         f"w.weight as weight from best join weights w using (source)"
-        for number, kind in enumerate(KINDS)
+        for kind in kinds
     )
     drawn = ", ".join(
         f"arg_min(b.source, -ln((hash(b.image_id, '{field}', b.source) + 1) / 18446744073709551616)"
@@ -139,8 +136,7 @@ def _images(given: Given) -> str:
       select image_id, unnest(tagger_tags) as t from standing
     ), claims as (
       {claims}
-      union all select image_id, 'tagger', t.tag, list_position([{names}], t.category) - 1,
-        t.p * {given.tagger_weight}
+      union all select image_id, 'tagger', t.tag, t.category, t.p * {given.tagger_weight}
       from machine
     ), spelt as (
       select image_id, source, coalesce(a.name, plain) as tag, category, weight
@@ -151,16 +147,16 @@ def _images(given: Given) -> str:
       select image_id, source, i.name, category, weight from spelt join implications i using (tag)
     ), once as (
       select image_id, tag, source, max(weight) as weight,
-        arg_min(category, (category = {GENERAL}, category)) as category
+        arg_min(category, (category = 'general', category)) as category
       from implied where tag != '' group by all
     ), merged as (
       select image_id, tag, round(1 - product(1 - weight), 6) as confidence,
-        arg_min(category, (category = {GENERAL}, -weight, source)) as category,
+        arg_min(category, (category = 'general', -weight, source)) as category,
         list({{'source': source, 'weight': weight}} order by source) as sources
       from once group by image_id, tag
     ), tags as (
-      select image_id, list({{'tag': tag, 'category': [{names}][category + 1],
-        'confidence': confidence, 'sources': sources}} order by confidence desc, tag) as tags
+      select image_id, list({{'tag': tag, 'category': category, 'confidence': confidence,
+        'sources': sources}} order by confidence desc, tag) as tags
       from merged where confidence >= {given.confidence_min} group by image_id
     ), fields as (
       select b.image_id, {drawn} from best b join trust t using (source) group by b.image_id
