@@ -125,7 +125,7 @@ def _only_a_check(step: Step, result: dg.ExecuteInProcessResult) -> bool:
     """Whether what failed is a check of a stage that only releases wait for."""
     failures = [e.step_failure_data.error for e in result.all_events if e.is_step_failure]
     checks = [error is not None and error.cls_name == CHECK_FAILED for error in failures]
-    return set(step.assets) <= set(GATES) and all(checks)
+    return set(step.assets) <= set(GATES) and bool(checks) and all(checks)
 
 
 def _take_events(lake: Lake, source: str | None) -> None:

@@ -23,17 +23,11 @@ class Flat(NamedTuple):
     values: pl.Series
     offsets: NDArray[np.int64]
 
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The row of each value."""
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-
 
 class Encoded(NamedTuple):
     """Texts as numbers.
 
-    `codes` uint32 index `texts`, the different ones in alphabetical order, so codes compare as
-    the texts do; a null has the code after the last.
+    `codes` uint32 index `texts`, the different ones; a null has the code after the last.
     """
 
     texts: pl.Series
@@ -90,7 +84,7 @@ def _series(name: str, array: pa.Array) -> pl.Series:
 
 
 def encode(texts: pl.Series) -> Encoded:
-    """Number texts by their alphabetical order."""
+    """Number texts by their alphabetical order, so that codes compare as the texts do."""
     different, codes = number(texts)
     table = different.to_frame("text").with_row_index("code").sort("text")
     order = np.empty(table.height + 1, np.uint32)

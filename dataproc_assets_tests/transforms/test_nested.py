@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataproc_assets.transforms import nested
 from dataproc_assets.transforms.nested import encode, flatten, nest, offsets_of
 
 TEXTS = st.lists(st.none() | st.text(max_size=40))
@@ -23,7 +24,7 @@ def test_lists_of_structs_slices_and_chunks():
     many = pl.concat([one, one, one])[1:-1]
     flat = flatten(many)
     assert nest(*flat).dtype == kind and nest(*flat).to_list() == many.to_list()
-    assert flat.rows.tolist() == [1, 1, 2, 4, 4, 5]
+    assert np.diff(flat.offsets).tolist() == [0, 2, 1, 0, 2, 1, 0]
     assert nest(flat.values, flat.offsets).name == "x"
 
 
@@ -33,6 +34,15 @@ def test_codes_compare_as_texts_do(texts):
     different, codes = encode(series)
     assert different.to_list() == sorted({text for text in texts if text is not None})
     names = [*different, None]
+    assert [names[code] for code in codes] == texts
+
+
+def test_texts_that_several_threads_number_have_one_code_each(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(nested, "_PIECE", 7)
+    texts = [None if n % 50 == 0 else f"text {n * n % 97}" for n in range(5_000)]
+    different, codes = nested.number(pl.Series("t", texts))
+    names = [*different, None]
+    assert len(different) == different.n_unique() == len({*texts} - {None})
     assert [names[code] for code in codes] == texts
 
 
