@@ -2,26 +2,20 @@
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from dataproc_assets.config.project import load_project
+from dataproc_assets.commands.lake import the_lake
+from dataproc_assets.commands.release import release
+from dataproc_assets.commands.weights import weights
 from dataproc_assets.config.yaml import ConfigError
 from dataproc_assets.models.weights import WeightsError
-from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.ranges import UnorderedError
 from dataproc_assets.storage.report_manifest import ReportError
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.version import __version__
-
-if TYPE_CHECKING:
-    from dataproc_assets.models.check import Use
-    from dataproc_assets.release.manifest import Manifest
 
 CRAWL_ERRORS = (ConnectionError, ReportError, UnorderedError)  # why a crawl is not known
 
@@ -45,7 +39,7 @@ def run(source: str | None, until: str | None) -> None:
     Nothing is made twice: a run that was ended is taken up where it stopped.
     """
     home = _dagster_home()
-    lake = _lake()
+    lake = the_lake()
     import dagster as dg
 
     from dataproc_assets.definitions import build
@@ -79,7 +73,7 @@ def plan(source: str | None) -> None:
     were finished last (before there are any, by the YAML's `seconds_per_image`) and by
     `price_per_hour` of the profile's runner.
     """
-    lake = _lake()
+    lake = the_lake()
     from dataproc_assets.plan import print_plan
 
     _one_of("--source", source, sorted(lake.project.sources))
@@ -95,7 +89,7 @@ def upload(folder: Path) -> None:
     """
     from dataproc_assets.storage.upload import upload_folder
 
-    lake = _lake()
+    lake = the_lake()
     copied, known = upload_folder(lake.bucket, folder)
     click.echo(f"{lake.bucket.url}: {copied} files copied, {known} were there")
 
@@ -110,7 +104,7 @@ def report(truth: Path | None) -> None:
     """Show the rows in and out of every stage, the drops, the releases, what to open next."""
     from dataproc_assets.report import print_report
 
-    print_report(_lake(), truth)
+    print_report(the_lake(), truth)
 
 
 @cli.command()
@@ -126,7 +120,7 @@ def gallery(port: int, host: str) -> None:
     """Serve the gallery's pages, from a folder or from S3, until interrupted."""
     from dataproc_assets.gallery.serve import gallery_server
 
-    store = _lake().store
+    store = the_lake().store
     try:
         server = gallery_server(store, host, port)
     except OSError as error:
@@ -138,110 +132,8 @@ def gallery(port: int, host: str) -> None:
         server.serve_forever()
 
 
-@cli.group()
-def release() -> None:
-    """Published releases: which there are, and whether they are still what was published.
-
-    NAMES are releases, such as demo; without them, all in the profile's storage root.
-    """
-
-
-@release.command("list")
-@click.argument("names", nargs=-1)
-def list_releases(names: tuple[str, ...]) -> None:
-    """Show the images, prompts, files and bytes of each release, and whether it has latents."""
-    from rich.console import Console
-
-    from dataproc_assets.releases import listing
-
-    store, found = _releases(names)
-    if found:
-        Console().print(listing(store, found))
-    else:
-        click.echo(f"{store.url}: no release was published here yet; `dataproc run` makes them")
-
-
-@release.command("verify")
-@click.argument("names", nargs=-1)
-def verify_releases(names: tuple[str, ...]) -> None:
-    """Read every byte of releases and latents; end with code 1 where one is another.
-
-    Each file is held against the digest that the manifest names; a file too many, one that is
-    missing and a gap among the shards are told too.
-    """
-    from dataproc_assets.releases import faults
-
-    store, found = _releases(names)
-    wrong = 0
-    for what, problems in faults(store, found):
-        click.echo(f"{what}: {f'{len(problems)} wrong' if problems else 'as published'}")
-        for line in problems:
-            click.echo(f"  {line}", err=True)
-        wrong += len(problems)
-    if wrong:
-        raise SystemExit(1)
-
-
-@cli.group()
-def weights() -> None:
-    """The files of models: which there are, what is missing, and getting it.
-
-    NAMES are metrics and VAEs, such as clip or sdxl; without them, what the profile's metrics
-    and the releases' VAEs need. Files of the Hugging Face hub go into its cache (HF_HOME), with
-    HF_TOKEN where a model is gated; objects of S3 go into DATAPROC_WEIGHTS (default:
-    ~/.cache/dataproc/weights).
-    """
-
-
-def _of_weights(command: Callable[..., None]) -> Callable[..., None]:
-    """What the commands on weights have in common."""
-    option = click.option(
-        "--metrics",
-        metavar="SET",
-        help="Take the metrics of this folder of conf/metrics, e.g. production.",
-    )
-    return click.argument("names", nargs=-1)(option(command))
-
-
-@weights.command("list")
-@_of_weights
-def list_weights(names: tuple[str, ...], metrics: str | None) -> None:
-    """Show every file: the line of YAML that names it, its address, its pin and its state.
-
-    Without NAMES, those of VAEs that no release names, too.
-    """
-    from rich.console import Console
-
-    from dataproc_assets.weights import listing
-
-    table = listing(_weights(names, metrics, unused=True))
-    wide = max(Console().width, Console(width=10_000).measure(table).maximum)
-    Console(width=wide).print(table)
-
-
-@weights.command()
-@_of_weights
-def fetch(names: tuple[str, ...], metrics: str | None) -> None:
-    """Get what is missing or damaged, and verify it. Nothing comes twice."""
-    from dataproc_assets.weights import fetch as fetch_files
-
-    came = fetch_files(_weights(names, metrics), click.echo)
-    click.echo(f"{came} files fetched" if came else "nothing to fetch: every file is there")
-
-
-@weights.command()
-@_of_weights
-def check(names: tuple[str, ...], metrics: str | None) -> None:
-    """Verify every file; end with code 1 where one is missing or another than the YAML's."""
-    from dataproc_assets.weights import faults
-
-    files = _weights(names, metrics)
-    wrong = faults(files)
-    for line in wrong:
-        click.echo(line, err=True)
-    if wrong:
-        raise SystemExit(1)
-    click.echo(f"{len(files)} files are there and the right ones")
+cli.add_command(release)
+cli.add_command(weights)
 
 
 def main() -> None:
@@ -254,29 +146,6 @@ def main() -> None:
     except (*CRAWL_ERRORS, ChangedFileError, FileNotFoundError, WeightsError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-
-
-def _lake() -> Lake:
-    return Lake(load_project())
-
-
-def _releases(names: tuple[str, ...]) -> tuple[ObjectStore, list["Manifest"]]:
-    from dataproc_assets.releases import UnknownRelease, published
-
-    store = _lake().store
-    try:
-        return store, published(store, names)
-    except UnknownRelease as error:
-        raise click.BadParameter(str(error), param_hint="NAMES") from None
-
-
-def _weights(names: tuple[str, ...], metrics: str | None, unused: bool = False) -> list["Use"]:
-    from dataproc_assets.weights import UnknownName, chosen
-
-    try:
-        return chosen(load_project(metrics=metrics), names, unused=unused)
-    except UnknownName as error:
-        raise click.BadParameter(str(error), param_hint="NAMES") from None
 
 
 def _dagster_home() -> Path:

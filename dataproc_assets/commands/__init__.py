@@ -1,0 +1,1 @@
+"""The groups of the `dataproc` command, one module each."""
