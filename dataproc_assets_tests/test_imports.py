@@ -26,6 +26,7 @@ BELOW = {
     "jobs": {"config", "storage", "models", "transforms", "runners", "dedup"},
     "release": {"config", "storage", "transforms", "safety"},
     "gallery": {"config", "storage", "version"},
+    "explain": {"config", "storage", "sources", "transforms", "safety", "release"},
 }
 # who alone may import a library, so that a code location loads fast and pure parts stay pure
 ONLY = {

@@ -42,6 +42,9 @@ def dedup_cross(context: dg.AssetExecutionContext, lake: Lake) -> dg.Materialize
     )
     members = build_members(items, edges, identity, project.dedup)
     lake.write("dedup_cross", None, members, table="members", inputs=inputs)
+    clusters = members.select("component", "image_key").filter(pl.len().over("component") > 1)
+    by_component = ["component", "image_key"]
+    lake.write("dedup_cross", None, clusters, key=by_component, table="clusters", inputs=inputs)
     evidence = certificate(items, edges, project.dedup, found=found)
     keys = ["a", "b"]
     lake.write("dedup_cross", None, evidence.nearest, key=keys, table="borderline", inputs=inputs)

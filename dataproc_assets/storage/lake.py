@@ -39,7 +39,7 @@ from dataproc_assets.version import __version__
 COMPANIONS = {
     "inventory": ("rejected_files",),
     "records": ("rejects",),
-    "dedup_cross": ("members", "borderline"),
+    "dedup_cross": ("members", "clusters", "borderline"),
 }
 
 

@@ -172,8 +172,18 @@ def read_part(
 
     Raises FileNotFoundError and ChangedFileError as `read_table`.
     """
-    buckets = (info or present_table(store, path)).buckets
-    return pl.concat([_scan(store, path, bucket) for bucket in buckets[part::parts]])
+    info = info or present_table(store, path)
+    return read_buckets(store, path, range(part, len(info.buckets), parts), info)
+
+
+def read_buckets(
+    store: ObjectStore, path: str, numbers: Iterable[int], info: TableInfo
+) -> pl.LazyFrame:
+    """The rows of some buckets of a table, at least one, each file verified.
+
+    Raises ChangedFileError as `read_table`.
+    """
+    return pl.concat([_scan(store, path, info.buckets[number]) for number in numbers])
 
 
 def present_table(store: ObjectStore, path: str) -> TableInfo:

@@ -1,0 +1,50 @@
+"""The published releases that hold an image, in which files of theirs."""
+
+from typing import Any
+
+import polars as pl
+
+from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.layout import latents_path, release_path
+
+PLACE = ("image_id", "representative", "file_name", "split", "shard")
+
+
+def released(lake: Lake, image_id: str | None, keys: list[str]) -> list[dict[str, Any]]:
+    """One entry a release of the project: `release`, `published`, `holds`, and where.
+
+    A release holds an image where it has its id, or any of the cluster's `keys` stood for one of
+    its images, which then may have had another id.
+    """
+    return [_of_release(lake, name, image_id, keys) for name in sorted(lake.project.releases)]
+
+
+def _of_release(lake: Lake, name: str, image_id: str | None, keys: list[str]) -> dict[str, Any]:
+    manifest = read_manifest(lake.store, release_path(name))
+    if manifest is None:
+        return {"release": name, "published": False, "holds": False}
+    mine = pl.col("representative").is_in(keys)
+    if image_id:
+        mine = mine | (pl.col("image_id") == image_id)
+    places = _rows(lake, manifest, mine, PLACE)
+    ids = [row["image_id"] for row in places]
+    latents = read_manifest(lake.store, latents_path(name))
+    shards = _rows(lake, latents, pl.col("image_id").is_in(ids), ("shard",)) if latents else []
+    told = {"release": name, "published": True, "holds": bool(places)}
+    if places:
+        told |= {"images": places, "latents": [row["shard"] for row in shards]}
+    return told
+
+
+def _rows(
+    lake: Lake, manifest: Manifest, where: pl.Expr, columns: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Some columns of the rows of a manifest's tables, as far as a table has them."""
+    found = []
+    for path in sorted(manifest.files):
+        if "/" not in path and path.endswith(".parquet"):
+            table = pl.scan_parquet(lake.store.uri(f"{manifest.root}/{path}"))
+            there = [name for name in columns if name in table.collect_schema()]
+            found += table.filter(where).select(there).collect().to_dicts()
+    return found
