@@ -10,7 +10,9 @@ import click
 from dataproc_assets.commands.explain import explain
 from dataproc_assets.commands.lake import the_lake
 from dataproc_assets.commands.release import release
+from dataproc_assets.commands.unpack import unpack
 from dataproc_assets.commands.weights import weights
+from dataproc_assets.commands.what_if import what_if
 from dataproc_assets.config.yaml import ConfigError
 from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.storage.ranges import UnorderedError
@@ -135,7 +137,9 @@ def gallery(port: int, host: str) -> None:
 
 cli.add_command(explain)
 cli.add_command(release)
+cli.add_command(unpack)
 cli.add_command(weights)
+cli.add_command(what_if)
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def _search(
     if sum(len(keys[a]) * len(keys[b]) for a, b in due) > lake.project.dedup.search.job_pairs:
         _run_job(context, lake, due, what)
     elif due:
-        PairSearch(_config(lake)).run(due)
+        PairSearch(_config(lake), store=lake.store).run(due)
     found = _with_details(lake, _found(lake, keys, tasks), keys, what)
     figures = Counter(segments=len(keys), searched_now=len(due))
     for mark in marks.values():
@@ -114,7 +114,7 @@ def _run_job(context: dg.AssetExecutionContext, lake: Lake, due: list[Task], wha
     result = runner.run(job, progress_log(context, what, "pairs of segments"))
     if result.joined:
         context.log.info(f"{what}: {result.joined} already ran and has ended; now what it left")
-        PairSearch(_config(lake)).run(due)
+        PairSearch(_config(lake), store=lake.store).run(due)
 
 
 def _found(lake: Lake, keys: Keys, tasks: list[Task]) -> Found:

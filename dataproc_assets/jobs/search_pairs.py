@@ -21,7 +21,7 @@ from dataproc_assets.dedup.quantise import integer_threshold
 from dataproc_assets.jobs.host import run_worker, shared_units
 from dataproc_assets.jobs.progress import ProgressFile
 from dataproc_assets.storage.layout import done_path, pairs_part_path
-from dataproc_assets.storage.objects import open_store
+from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parquet import to_parquet
 from dataproc_assets.storage.segments import open_vectors, read_keys, verify_segment
 
@@ -29,11 +29,19 @@ PAIRS_SCHEMA = {"i": pl.Int32, "j": pl.Int32, "dot": pl.Int64}
 
 
 class PairSearch:
-    """Compares two segments after two; those on storage already are left alone."""
+    """Compares two segments after two; those on storage already are left alone.
 
-    def __init__(self, config: SearchJobConfig, progress: ProgressFile | None = None) -> None:
+    Storage is `store`, by default the one at the configuration's URL.
+    """
+
+    def __init__(
+        self,
+        config: SearchJobConfig,
+        progress: ProgressFile | None = None,
+        store: ObjectStore | None = None,
+    ) -> None:
         self.config = config
-        self.store = open_store(config.storage)
+        self.store = store or open_store(config.storage)
         self.progress = progress
         # of a task's two sides the left one stays for the next task
         self._side = lru_cache(maxsize=2)(self._load)

@@ -44,10 +44,11 @@ COMPANIONS = {
 
 
 class Lake:
-    """A project's tables, units and releases below its storage root."""
+    """A project's tables, units and releases below its storage root, or in another `store`."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, store: ObjectStore | None = None) -> None:
         self.project = project
+        self._given = store
         if project.profile.s3 is not None:
             # in the environment, where workers and every library that speaks S3 find it
             os.environ.update(project.profile.s3.variables())
@@ -55,7 +56,7 @@ class Lake:
     @cached_property
     def store(self) -> ObjectStore:
         """The storage root."""
-        return open_store(resolve(self.project.profile.storage.root))
+        return self._given or open_store(resolve(self.project.profile.storage.root))
 
     @cached_property
     def bucket(self) -> ObjectStore:

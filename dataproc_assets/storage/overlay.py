@@ -1,0 +1,85 @@
+"""A store over another one: what is written stays on top, and what lies below is never changed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from dataproc_assets.storage.objects import PAGE, ObjectStore
+
+
+class Overlay(ObjectStore):
+    """The objects of `base` as if they could be changed; every change goes to `scratch`.
+
+    An object that was written is that of `scratch`, one that was deleted is not there, and all
+    others are those of `base`. The URI of an object is where its bytes really lie.
+    """
+
+    def __init__(self, base: ObjectStore, scratch: ObjectStore) -> None:
+        super().__init__(base.url)
+        self._base, self._scratch = base, scratch
+        self._gone: set[str] = set()
+
+    def get(self, path: str, max_bytes: int | None = None) -> bytes:
+        """As `ObjectStore.get`."""
+        return self._of(path).get(path, max_bytes)
+
+    def get_range(self, path: str, offset: int, length: int) -> bytes:
+        """As `ObjectStore.get_range`."""
+        return self._of(path).get_range(path, offset, length)
+
+    def stream(self, path: str) -> tuple[int, Iterator[bytes]]:
+        """As `ObjectStore.stream`."""
+        return self._of(path).stream(path)
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object on top."""
+        self._scratch.put(path, data)
+        self._gone.discard(path)
+
+    def put_new(self, path: str, data: bytes) -> bool:
+        """Write an object on top unless one is there; False when one was."""
+        if self.exists(path):
+            return False
+        self.put(path, data)
+        return True
+
+    def put_file(self, path: str, local: Path) -> None:
+        """Write an object on top from a local file."""
+        self._scratch.put_file(path, local)
+        self._gone.discard(path)
+
+    def exists(self, path: str) -> bool:
+        """As `ObjectStore.exists`."""
+        return path not in self._gone and (self._scratch.exists(path) or self._base.exists(path))
+
+    def size(self, path: str) -> int:
+        """As `ObjectStore.size`."""
+        return self._of(path).size(path)
+
+    def stat(self, path: str) -> tuple[int, str]:
+        """As `ObjectStore.stat`."""
+        return self._of(path).stat(path)
+
+    def pages(
+        self, prefix: str = "", after: str | None = None, size: int = PAGE
+    ) -> Iterator[pl.DataFrame]:
+        """As `ObjectStore.pages`, all in one."""
+        top, below = self._scratch.list(prefix), self._base.list(prefix)
+        hidden = [*self._gone, *top["path"]]
+        rows = pl.concat([top, below.filter(~pl.col("path").is_in(hidden))]).sort("path")
+        yield rows.filter(pl.col("path") > after) if after else rows
+
+    def delete(self, path: str) -> None:
+        """Hide an object; no error where there is none."""
+        self._scratch.delete(path)
+        self._gone.add(path)
+
+    def uri(self, path: str) -> str:
+        """Where the object's bytes lie."""
+        return self._of(path).uri(path) if path not in self._gone else self._base.uri(path)
+
+    def _of(self, path: str) -> ObjectStore:
+        if path in self._gone:
+            raise FileNotFoundError(self._base.uri(path))
+        return self._scratch if self._scratch.exists(path) else self._base
