@@ -1,4 +1,3 @@
-import json
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +23,6 @@ from dataproc_assets.release.latent_checks import check_latents
 from dataproc_assets.release.latents import LatentsIncompleteError, publish_latents
 from dataproc_assets.release.manifest import verify_latents
 from dataproc_assets.release.publish import read_train
-from dataproc_assets.release.unpack import unpack
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets.storage.tables import ChangedFileError
@@ -229,34 +227,6 @@ def test_a_tampered_latent_is_found(store, vae):
     assert check_latents(store, "small") == [
         f"{store.uri(path)}: its bytes are not those that were published"
     ]
-
-
-def test_unpacked_as_sd_scripts_reads_it(store, vae, tmp_path_factory):
-    publish(store, vae)
-    folder = tmp_path_factory.mktemp("unpacked")
-    toml = unpack(store, "small", folder, "illustrious")
-    entries = json.loads((folder / "metadata.json").read_text())
-    train = read_train(store, "small")
-    assert len(entries) == 9
-    for row in train.iter_rows(named=True):
-        image = folder / "images" / row["file_name"]
-        assert Image.open(image).size == (row["width"], row["height"])
-        assert entries[str(image)]["caption"] == row["prompts__illustrious"][0]
-        assert entries[str(image)]["image_size"] == [row["width"], row["height"]]
-        size = f"{row['width']:04d}x{row['height']:04d}"
-        with np.load(folder / "images" / f"{row['image_id']}_{size}_sdxl.npz") as cached:
-            shape = (4, row["bucket_height"] // 8, row["bucket_width"] // 8)
-            assert cached["latents"].shape == shape
-            assert cached["latents"].dtype == np.float32
-            assert cached["original_size"].tolist() == [row["width"], row["height"]]
-            assert cached["crop_ltrb"].shape == (4,)
-    assert "resolution = [128, 128]" in toml.read_text()
-    assert "bucket_reso_steps = 32" in toml.read_text()
-
-
-def test_unpacking_an_unknown_recipe_names_the_known(store, tmp_path_factory):
-    with pytest.raises(ValueError, match=r"no sd_scripts/other.json.*animagine.*illustrious"):
-        unpack(store, "small", tmp_path_factory.mktemp("unpacked"), "other")
 
 
 @pytest.mark.slow

@@ -1,0 +1,130 @@
+"""What of a release is to be unpacked: a split, a recipe's prompts, and the latents if any."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+
+from dataproc_assets.release.extract import UnpackError
+from dataproc_assets.release.formats import sd_scripts_metadata
+from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.release.sd_scripts import cache_suffix, cautions
+from dataproc_assets.storage.digest import bytes_digest
+from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.objects import ObjectStore
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.[a-z0-9]{1,8}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be unpacked: a split of a release by a recipe, and its latents where wanted.
+
+    `entries` are sd-scripts' metadata by the images' file names.
+    """
+
+    store: ObjectStore
+    release: Manifest
+    latents: Manifest | None
+    recipe: str
+    split: str
+    entries: dict[str, dict[str, Any]]
+    cautions: list[str] = field(default_factory=list)
+
+    def shards(self) -> list[tuple[Manifest, str]]:
+        """The tars of the images, then those of the latents."""
+        split = re.escape(self.split)
+        found = [(self.release, rf"webdataset/{split}-\d{{5,}}\.tar")]
+        if self.latents is not None:
+            found.append((self.latents, rf"webdataset/{split}-\d+x\d+-\d{{5,}}\.tar"))
+        return [
+            (manifest, path)
+            for manifest, pattern in found
+            for path in manifest.files
+            if re.fullmatch(pattern, path)
+        ]
+
+    def bytes(self) -> int:
+        """How many bytes the tars have together."""
+        return sum(manifest.files[path].size for manifest, path in self.shards())
+
+
+def plan_unpack(
+    store: ObjectStore,
+    name: str,
+    *,
+    recipe: str | None = None,
+    split: str = "train",
+    latents: bool = True,
+) -> Plan:
+    """Find what is to be unpacked of a release; by default the prompts of its first recipe.
+
+    Raises:
+        FileNotFoundError: the release is not published.
+        UnpackError: it has no such recipe or split, or no tars; its table was changed.
+    """
+    release = read_manifest(store, release_path(name))
+    if release is None:
+        raise FileNotFoundError(f"{store.uri(release_path(name))}: {name!r} is not published")
+    recipes = release.config["recipes"]
+    chosen = recipe or recipes[0]
+    if chosen not in recipes:
+        raise UnpackError(f"release {name!r} has no recipe {chosen!r}: {', '.join(recipes)}")
+    splits = [path.removesuffix(".parquet") for path in release.files if _is_table(path)]
+    if split not in splits:
+        raise UnpackError(f"release {name!r} has no split {split!r}: {', '.join(splits)}")
+    if not any(path.endswith(".tar") for path in release.files):
+        raise UnpackError(
+            f"release {name!r} has no tars, where the images are: publish one with 'webdataset' "
+            "among its formats"
+        )
+    encoded = read_manifest(store, latents_path(name)) if latents else None
+    said = []
+    if encoded is None and latents:
+        said.append("no latents are published of this release: sd-scripts encodes the images")
+    if encoded is not None:
+        said += cautions(encoded.config)
+        said += _failed(encoded)
+        if encoded.inputs["release"] != release.digest:
+            raise UnpackError(
+                f"{store.uri(latents_path(name))} is of another release of the name {name!r}; "
+                "unpack with --no-latents, or remove that folder and make the latents again"
+            )
+        if cache_suffix(encoded.config) is None:
+            encoded = None
+    entries = _entries(store, release, chosen, split)
+    return Plan(store, release, encoded, chosen, split, entries, said)
+
+
+def _entries(
+    store: ObjectStore, release: Manifest, recipe: str, split: str
+) -> dict[str, dict[str, Any]]:
+    path = f"{release.root}/{split}.parquet"
+    data = store.get(path)
+    if bytes_digest(data) != release.files[f"{split}.parquet"].sha256:
+        raise UnpackError(
+            f"{store.uri(path)} is not what was published; restore it from a copy, then "
+            "`dataproc release verify` tells whether all is well"
+        )
+    columns = ["file_name", "width", "height", f"prompts__{recipe}"]
+    table = pl.read_parquet(BytesIO(data), columns=columns)
+    entries = json.loads(sd_scripts_metadata(table, recipe))
+    for file in entries:
+        if not FILE_NAME.fullmatch(file):
+            raise UnpackError(f"{store.uri(path)}: {file!r} can name no file of this folder")
+    return entries
+
+
+def _failed(latents: Manifest) -> list[str]:
+    failed = latents.counts["failed"]
+    if not failed:
+        return []
+    first = next(iter(failed))
+    return [f"{len(failed)} images have no latent (first: {first}): sd-scripts encodes them itself"]
+
+
+def _is_table(path: str) -> bool:
+    return "/" not in path and path.endswith(".parquet")
