@@ -35,9 +35,8 @@ def sd_scripts_metadata(train: pl.DataFrame, recipe: str) -> bytes:
 def dataset_card(config: ReleaseConfig, counts: dict[str, Any]) -> str:
     """`README.md` as the Hub reads it: YAML front matter with `configs`, then Markdown."""
     rows = counts["images"]
+    # of one format: `datasets` reads all configs with the reader that the first one's files ask for
     configs = [{"config_name": "table", "data_files": "train.parquet", "default": True}]
-    if "webdataset" in config.formats:
-        configs.append({"config_name": "images", "data_files": "webdataset/*.tar"})
     front = {
         "license": config.licence,
         "pretty_name": config.title,
@@ -51,6 +50,7 @@ def dataset_card(config: ReleaseConfig, counts: dict[str, Any]) -> str:
         f"{_listed(config.recipes)}. A published release never changes.",
         "## Licence\n\n" + config.licence_note,
         "## Files\n\n" + _files(config),
+        "## Loading\n\n" + _loading(config),
         "## Sources\n\n" + _table("source", counts["sources"]),
         "## Ratings\n\n" + _table("rating", counts["ratings"]),
         "## Quality tiers\n\n" + _table("tier", counts["tiers"]),
@@ -61,6 +61,20 @@ def dataset_card(config: ReleaseConfig, counts: dict[str, Any]) -> str:
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n"
 
+
+TABLE_CODE = """\
+from datasets import Features, Image, Value, load_dataset
+
+table = load_dataset(here, split="train")  # here: this folder, or owner/name on the hub"""
+
+IMAGES_CODE = """\
+types = dict.fromkeys(["png", "jpg", "webp", "gif", "avif"], Image())
+images = load_dataset(
+    "webdataset",
+    data_files={"train": f"{here}/webdataset/train-*.tar"},  # hf://datasets/owner/name/...
+    features=Features({"__key__": Value("string"), "txt": Value("string"), **types}),
+    split="train",
+)"""
 
 LIMITS = """\
 - Tags, captions, quality tiers and ratings come from the crawled sites and from models; both err.
@@ -84,6 +98,18 @@ def _files(config: ReleaseConfig) -> str:
     if "sd_scripts" in config.formats:
         lines.append("- `sd_scripts/{recipe}.json`: metadata for kohya's sd-scripts.")
     return "\n".join(lines)
+
+
+def _loading(config: ReleaseConfig) -> str:
+    """How `datasets` opens it, which else asks that all images of a tar are of one type."""
+    code = [TABLE_CODE] + ([IMAGES_CODE] if "webdataset" in config.formats else [])
+    text = "```python\n" + "\n\n".join(code) + "\n```"
+    if "webdataset" in config.formats:
+        text += (
+            "\n\nAn image is in the column of its type, as it was published; the columns must be "
+            "named, since the types are mixed. `webdataset` needs nothing."
+        )
+    return text
 
 
 def _table(name: str, counts: dict[str, int]) -> str:

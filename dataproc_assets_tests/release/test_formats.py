@@ -42,7 +42,6 @@ def test_card_has_the_hub_s_front_matter_and_the_counts():
         "size_categories": ["n<1K"],
         "configs": [
             {"config_name": "table", "data_files": "train.parquet", "default": True},
-            {"config_name": "images", "data_files": "webdataset/*.tar"},
         ],
     }
     assert "Each picture keeps the licence of its work." in body
