@@ -4,9 +4,9 @@
 sources and runs each side in a process of its own, in turn: merge, prefilter and augment each
 source; merge the sources to one row an image; make the prompts of a recipe. The sides' prompts are
 compared before any figure is printed. The floor reads what our steps read and writes what they
-write, unchanged, with the same writer. pandas takes a quarter of an hour for a million rows, and
-DuckDB runs out of 12 GB with ten, so they take part up to so many; a peer that ends with an error
-is told and left out. Last, the prompts of images that are in memory already.
+write, unchanged, with the same writer. pandas takes a quarter of an hour and 18 GB for a million
+rows, so the peers take part up to so many; one that ends with an error is told and left out. Last,
+the prompts of images that are in memory already.
 
 For 10M rows: `--rows 10_000_000 --buckets 128 --rounds 1`, with 40 GB of disk.
 """
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--buckets", type=int, default=1, help="of every table")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--pandas-rows", type=int, default=1_000_000, help="at most")
-    parser.add_argument("--duckdb-rows", type=int, default=2_000_000, help="at most")
+    parser.add_argument("--duckdb-rows", type=int, default=10_000_000, help="at most")
     parser.add_argument("--duckdb-memory", default="12GB")
     parser.add_argument("--folder", type=Path, help="of the data, which stay there")
     parser.add_argument("--one", nargs=2, metavar=("SIDE", "FOLDER"))
