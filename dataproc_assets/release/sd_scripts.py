@@ -118,9 +118,14 @@ def captions(entries: dict[str, dict[str, Any]]) -> tuple[dict[str, dict[str, An
             name: {**entry, "caption": entry["caption"].replace("{", "{{").replace("}", "}}")}
             for name, entry in entries.items()
         }
-    if prompts and all(0 < prompt.count(MARK) <= 2 for prompt in prompts):
+    if has_marks(prompts):
         lines += ["shuffle_caption = true", f'keep_tokens_separator = "{MARK}"']
     return entries, lines
+
+
+def has_marks(prompts: list[str]) -> bool:
+    """Whether a recipe's prompts have the one or two marks that sd-scripts cuts a prompt at."""
+    return bool(prompts) and all(0 < prompt.count(MARK) <= 2 for prompt in prompts)
 
 
 def dataset_toml(
