@@ -1,0 +1,142 @@
+"""The libraries that a trainer opens a release with, without a line of this project."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import polars as pl
+import pytest
+import webdataset
+from PIL import Image
+
+from dataproc_assets.release.latents import publish_latents
+from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets_tests.jobs.encoding import drawn_vae
+from dataproc_assets_tests.jobs.pictures import WHITE
+from dataproc_assets_tests.release.test_latents import CONFIG, encode
+from dataproc_assets_tests.release.test_publish import run
+
+TYPES = ("png", "jpg", "webp")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, crawl) -> ObjectStore:
+    """A published release with its latents: to be read only."""
+    made = ObjectStore(str(tmp_path_factory.mktemp("released")))
+    vae = drawn_vae(tmp_path_factory.mktemp("vae"))
+    run(made, crawl, CONFIG)
+    encode(made, vae, crawl)
+    publish_latents(made, CONFIG, vae, WHITE, code_version="1")
+    return made
+
+
+def folder_of(store: ObjectStore, kind: str = "releases") -> Path:
+    manifest = read_manifest(store, f"{kind}/small")
+    assert manifest is not None
+    return Path(store.uri(manifest.root))
+
+
+@pytest.fixture(scope="module")
+def here(store) -> Path:
+    """The folder of the release's files."""
+    return folder_of(store)
+
+
+@pytest.fixture(scope="module")
+def rows(here) -> list[dict[str, Any]]:
+    return pl.read_parquet(here / "train.parquet").to_dicts()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """`datasets` keeps what it has read in a folder of the test."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+def image_of(sample: dict[str, Any]) -> Any:
+    (found,) = [sample[kind] for kind in TYPES if sample.get(kind) is not None]
+    return found
+
+
+def original(crawl, row: dict[str, Any]) -> Image.Image:
+    uri = crawl.addresses.filter(image_key=row["representative"])["uri"].item()
+    return Image.open(uri).convert("RGB")
+
+
+def test_webdataset_decodes_images_json_and_text(here, rows, crawl):
+    shards = len(list((here / "webdataset").iterdir()))
+    assert shards == 3
+    url = str(here / "webdataset" / f"train-{{00000..{shards - 1:05d}}}.tar")
+    samples = list(webdataset.WebDataset(url, shardshuffle=False).decode("pilrgb"))
+    assert [sample["__key__"] for sample in samples] == [row["image_id"] for row in rows]
+    for sample, row in zip(samples, rows, strict=True):
+        image = image_of(sample)
+        assert image.size == (row["width"], row["height"])
+        assert (np.asarray(image) == np.asarray(original(crawl, row))).all()
+        assert sample["json"]["prompts"]["illustrious"] == row["prompts__illustrious"]
+        assert sample["json"]["tags"] == [tag["tag"] for tag in row["tags"]]
+        assert sample["txt"] == row["prompts__animagine"][0]
+
+
+def test_webdataset_decodes_latents_a_bucket_at_a_time(store, rows):
+    by_id = {row["image_id"]: row for row in rows}
+    tars = sorted((folder_of(store, "latents") / "webdataset").iterdir())
+    seen = []
+    for bucket in {tar.name.rpartition("-")[0] for tar in tars}:
+        urls = [str(tar) for tar in tars if tar.name.rpartition("-")[0] == bucket]
+        shapes = set()
+        pipeline = webdataset.WebDataset(urls, shardshuffle=False).decode()
+        for latent, meta, text in pipeline.to_tuple("latent.npy", "json", "txt"):
+            row = by_id[meta["image_id"]]
+            shapes.add(latent.shape)
+            assert latent.dtype == np.float32 and np.isfinite(latent).all()
+            assert latent.shape == (4, row["bucket_height"] // 8, row["bucket_width"] // 8)
+            assert text == row["prompts__animagine"][0]
+            seen.append(meta["image_id"])
+        assert len(shapes) == 1
+    assert sorted(seen) == sorted(by_id)
+
+
+def card_code(here: Path) -> str:
+    """The code that the card tells."""
+    found = re.search("```python\n(.*?)```", (here / "README.md").read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_datasets_opens_the_folder_as_its_card_says(here, rows, crawl, streaming):
+    code = card_code(here)
+    if streaming:
+        code = code.replace('split="train"', 'split="train", streaming=True')
+    names: dict[str, Any] = {"here": str(here)}
+    exec(code, names)
+    table, images = list(names["table"]), list(names["images"])
+    assert [row["image_id"] for row in table] == [row["image_id"] for row in rows]
+    assert [row["tags"] for row in table] == [row["tags"] for row in rows]
+    assert [row["prompts__illustrious"] for row in table] == [
+        row["prompts__illustrious"] for row in rows
+    ]
+    assert [sample["__key__"] for sample in images] == [row["image_id"] for row in rows]
+    for sample, row in zip(images, rows, strict=True):
+        assert sample["txt"] == row["prompts__animagine"][0]
+        shown = np.asarray(image_of(sample).convert("RGB"))
+        assert (shown == np.asarray(original(crawl, row))).all()
+
+
+def test_datasets_opens_the_folder_by_its_name_alone(here, rows):
+    found = datasets.load_dataset(str(here))
+    assert {name: len(split) for name, split in found.items()} == {"train": len(rows)}
+    assert datasets.get_dataset_config_names(str(here)) == ["table"]
+
+
+def test_polars_reads_a_few_columns_of_what_is_nested(here, rows):
+    tags = (
+        pl.scan_parquet(here / "train.parquet")
+        .select("image_id", pl.col("tags").list.eval(pl.element().struct.field("tag")))
+        .collect()
+    )
+    assert tags["tags"].to_list() == [[tag["tag"] for tag in row["tags"]] for row in rows]
