@@ -311,7 +311,9 @@ def test_the_release_verifies_and_opens_with_polars_and_webdataset(world: World)
     assert verify(store, "demo") == []
     manifest = read_manifest(store, release_path("demo"))
     assert manifest is not None
-    table = pl.read_parquet(store.uri(f"{manifest.root}/train.parquet"))
+    tables = [store.uri(f"{manifest.root}/{f}") for f in manifest.files if f.endswith(".parquet")]
+    table = pl.concat(map(pl.read_parquet, tables))
+    assert table["split"].n_unique() == len(tables) == 2
     tars = [store.uri(f"{manifest.root}/{f}") for f in manifest.files if f.endswith(".tar")]
     samples = list(webdataset.WebDataset(tars, shardshuffle=False, empty_check=False))
     assert len(samples) == table.height == len(world.released)

@@ -10,6 +10,8 @@ Rating = Literal["general", "sensitive", "questionable", "explicit"]
 Format = Literal["parquet", "webdataset", "sd_scripts", "huggingface"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Count = Annotated[int, Field(ge=1)]
+SplitName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+TRAIN = "train"
 
 
 class Select(StrictModel):
@@ -82,7 +84,10 @@ class LatentsConfig(StrictModel):
 
 
 class ReleaseConfig(StrictModel):
-    """One release. The first recipe's first prompt is the `.txt` of a sample."""
+    """One release. The first recipe's first prompt is the `.txt` of a sample.
+
+    `splits` gives the share of each split; an image and all that are much alike are in one.
+    """
 
     name: Name
     title: str
@@ -90,6 +95,9 @@ class ReleaseConfig(StrictModel):
     seed: int
     select: Select
     caps: Caps = Caps()
+    splits: dict[SplitName, Annotated[float, Field(gt=0, le=1)]] = Field(
+        default_factory=lambda: {TRAIN: 1.0}
+    )
     shard: Shard
     formats: Annotated[list[Format], Field(min_length=1)]
     licence: str
@@ -99,5 +107,13 @@ class ReleaseConfig(StrictModel):
     @model_validator(mode="after")
     def _has_table(self) -> Self:
         if "parquet" not in self.formats:
-            raise ValueError("formats must hold 'parquet': latents and checks read train.parquet")
+            raise ValueError("formats must hold 'parquet': latents and checks read the tables")
+        return self
+
+    @model_validator(mode="after")
+    def _has_whole_splits(self) -> Self:
+        if TRAIN not in self.splits:
+            raise ValueError(f"splits must have one named '{TRAIN}', which trainers look for")
+        if abs(sum(self.splits.values()) - 1) > 1e-9:
+            raise ValueError(f"the shares of splits add up to {sum(self.splits.values()):g}, not 1")
         return self

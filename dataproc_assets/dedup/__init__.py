@@ -3,6 +3,7 @@
 from dataproc_assets.dedup.certificate import certificate
 from dataproc_assets.dedup.decide import EDGE_SCHEMA
 from dataproc_assets.dedup.edges import find_cross_edges, find_edges
+from dataproc_assets.dedup.families import families
 from dataproc_assets.dedup.found import Found, Stacked
 from dataproc_assets.dedup.identity import LEDGER_SCHEMA, aliases, new_founders
 from dataproc_assets.dedup.items import ITEM_SCHEMA
@@ -18,6 +19,7 @@ __all__ = [
     "aliases",
     "build_members",
     "certificate",
+    "families",
     "find_cross_edges",
     "find_edges",
     "new_founders",

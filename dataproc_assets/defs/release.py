@@ -5,7 +5,7 @@ import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.config.releases import LatentsConfig
-from dataproc_assets.dedup import LEDGER_SCHEMA, new_founders
+from dataproc_assets.dedup import LEDGER_SCHEMA, families, new_founders
 from dataproc_assets.defs.checks import release as checks
 from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.pipes import messages
@@ -30,7 +30,8 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
     config = lake.project.releases[name]
     images = lake.read("images").collect()
     sanitized = {recipe: lake.read("sanitized", recipe).collect() for recipe in config.recipes}
-    selection = train_table(images, sanitized, config)
+    alike = families(lake.read("members").collect(), lake.read("dedup_cross").collect())
+    selection = train_table(images, sanitized, config, alike)
     inputs = {f"sanitized/{r}": lake.state("sanitized", r) for r in config.recipes}
     published = publish(
         lake.store,

@@ -9,7 +9,7 @@ from dataproc_assets.gallery.pictures import PREVIEWS, is_digest, picture_path
 from dataproc_assets.gallery.view import Page, View
 
 # Counts of a manifest that name no person: an artist may have opted out since.
-COUNTED = ("sources", "ratings", "tiers", "years")
+COUNTED = ("splits", "sources", "ratings", "tiers", "years")
 
 
 def releases_page(view: View) -> Page:

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from dataproc_assets.release.manifest import Manifest
+from dataproc_assets.release.rows import read_tables
 from dataproc_assets.storage.objects import ObjectStore
 
 SHOWN = 3
@@ -19,7 +20,7 @@ def differences(
         for key in sorted(_leaves(existing.config) | _leaves(config))
         if _get(existing.config, key) != _get(config, key)
     ]
-    old = pl.read_parquet(store.get(f"{existing.root}/train.parquet"))
+    old = read_tables(store, existing)
     gone = old.join(train, on="image_id", how="anti")
     new = train.join(old, on="image_id", how="anti")
     changed = _changed(old, train)

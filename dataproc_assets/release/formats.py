@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from dataproc_assets.config.releases import ReleaseConfig
+from dataproc_assets.config.releases import TRAIN, ReleaseConfig
 
 SIZES = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")]
 SIZES += [(10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B")]
@@ -32,11 +32,17 @@ def sd_scripts_metadata(train: pl.DataFrame, recipe: str) -> bytes:
     return f"{json.dumps(entries, ensure_ascii=False, indent=0)}\n".encode()
 
 
+def sd_scripts_name(recipe: str, split: str) -> str:
+    """The file of a split's metadata: `sd_scripts/{recipe}.json`, with others' names in it."""
+    return f"sd_scripts/{recipe}.json" if split == TRAIN else f"sd_scripts/{recipe}.{split}.json"
+
+
 def dataset_card(config: ReleaseConfig, counts: dict[str, Any]) -> str:
     """`README.md` as the Hub reads it: YAML front matter with `configs`, then Markdown."""
     rows = counts["images"]
     # of one format: `datasets` reads all configs with the reader that the first one's files ask for
-    configs = [{"config_name": "table", "data_files": "train.parquet", "default": True}]
+    tables = [{"split": name, "path": f"{name}.parquet"} for name in config.splits]
+    configs = [{"config_name": "table", "data_files": tables, "default": True}]
     front = {
         "license": config.licence,
         "pretty_name": config.title,
@@ -51,6 +57,7 @@ def dataset_card(config: ReleaseConfig, counts: dict[str, Any]) -> str:
         "## Licence\n\n" + config.licence_note,
         "## Files\n\n" + _files(config),
         "## Loading\n\n" + _loading(config),
+        "## Splits\n\n" + _table("split", counts["splits"]),
         "## Sources\n\n" + _table("source", counts["sources"]),
         "## Ratings\n\n" + _table("rating", counts["ratings"]),
         "## Quality tiers\n\n" + _table("tier", counts["tiers"]),
@@ -89,14 +96,16 @@ def _listed(names: list[str]) -> str:
 
 
 def _files(config: ReleaseConfig) -> str:
-    lines = ["- `train.parquet`: one row an image, with the prompts of every recipe."]
+    tables = ", ".join(f"`{split}.parquet`" for split in config.splits)
+    lines = [f"- {tables}: one row an image, with the prompts of every recipe."]
     if "webdataset" in config.formats:
         lines.append(
-            "- `webdataset/train-*.tar`: the images' own bytes, `.json` with all prompts, `.txt` "
+            "- `webdataset/{split}-*.tar`: the images' own bytes, `.json` with all prompts, `.txt` "
             f"with the first prompt of `{config.recipes[0]}`."
         )
     if "sd_scripts" in config.formats:
-        lines.append("- `sd_scripts/{recipe}.json`: metadata for kohya's sd-scripts.")
+        more = "".join(f", `sd_scripts/{{recipe}}.{s}.json`" for s in config.splits if s != TRAIN)
+        lines.append(f"- `sd_scripts/{{recipe}}.json`{more}: metadata for kohya's sd-scripts.")
     return "\n".join(lines)
 
 

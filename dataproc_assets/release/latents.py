@@ -30,7 +30,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
 from dataproc_assets.transforms.buckets import cover
 
-FORMAT = 1
+FORMAT = 2
 
 
 class LatentsIncompleteError(Exception):
@@ -79,7 +79,7 @@ def publish_latents(
         rows = _indexed(config.name, train, latent_index(store, fingerprint))
         located = _with_shards(rows.filter(pl.col("status") == "ok"), latents, vae)
         _write_shards(build, located, LatentReader(store), config, vae)
-        table = located.select("image_id", *KEY, "shard", "psnr")
+        table = located.select("image_id", "split", *KEY, "shard", "psnr")
         build.write("latents.parquet", to_parquet(table), table.height)
         return Manifest(
             name=config.name,
@@ -116,18 +116,19 @@ def _indexed(name: str, train: pl.DataFrame, index: pl.DataFrame) -> pl.DataFram
 
 
 def _with_shards(rows: pl.DataFrame, config: LatentsConfig, vae: VaeConfig) -> pl.DataFrame:
-    """Sorted by bucket, then hash as the parts are; `shard` numbered from 0 in every bucket."""
+    """By split and bucket, then hash as the parts are; shards numbered from 0 in each of these."""
     item = np.dtype(config.dtype).itemsize * vae.channels
     done = []
-    for (width, height), part in rows.sort(
-        "bucket_width", "bucket_height", "sha256", "image_id"
-    ).group_by("bucket_width", "bucket_height", maintain_order=True):
+    bucket = ["split", "bucket_width", "bucket_height"]
+    for (split, width, height), part in rows.sort(*bucket, "sha256", "image_id").group_by(
+        bucket, maintain_order=True
+    ):
         size = item * (int(width) // vae.factor) * (int(height) // vae.factor)
         bounds = shard_bounds(
             np.full(part.height, size), config.shard.bytes_max, config.shard.images_max
         )
         number = np.searchsorted(bounds, np.arange(part.height), side="right") - 1
-        names = [shard_name(f"webdataset/{width}x{height}", int(n)) for n in number]
+        names = [shard_name(f"webdataset/{split}-{width}x{height}", int(n)) for n in number]
         done.append(part.with_columns(shard=pl.Series(names, dtype=pl.String)))
     return pl.concat(done) if done else rows.with_columns(shard=pl.lit(None, pl.String))
 
@@ -184,6 +185,7 @@ def _counts(rows: pl.DataFrame, config: LatentsConfig) -> dict[str, Any]:
         "images": ok.height,
         "failed": dict(failed.iter_rows()),
         "buckets": buckets,
+        "splits": dict(ok.group_by("split").len().sort("split").iter_rows()),
         "small_buckets": [name for name, n in buckets.items() if n < config.small_bucket],
         "psnr": {"images": len(psnr), "mean": psnr.mean(), "min": psnr.min()},
     }

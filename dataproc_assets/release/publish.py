@@ -9,9 +9,15 @@ import polars as pl
 from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.release.build import Build, Published, publish_once
 from dataproc_assets.release.differences import differences
-from dataproc_assets.release.formats import dataset_card, sd_scripts_metadata
+from dataproc_assets.release.formats import dataset_card, sd_scripts_metadata, sd_scripts_name
 from dataproc_assets.release.manifest import Manifest, read_manifest
-from dataproc_assets.release.rows import ADDRESS, located, release_counts
+from dataproc_assets.release.rows import (
+    ADDRESS,
+    located,
+    read_tables,
+    release_counts,
+    table_name,
+)
 from dataproc_assets.release.samples import Read, read_images, to_sample
 from dataproc_assets.release.select import Step
 from dataproc_assets.release.tars import write_tar
@@ -21,7 +27,7 @@ from dataproc_assets.storage.layout import release_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
 
-FORMAT = 1
+FORMAT = 2
 
 
 class ForbiddenImageError(Exception):
@@ -95,13 +101,13 @@ def publish(
 
 
 def read_train(store: ObjectStore, name: str) -> pl.DataFrame:
-    """The train table of a published release. Raises FileNotFoundError where there is none."""
+    """The rows of a published release, of all splits. Raises FileNotFoundError where it is none."""
     manifest = read_manifest(store, release_path(name))
     if manifest is None:
         raise FileNotFoundError(
             f"{store.uri(release_path(name))}: release {name!r} is not published"
         )
-    return pl.read_parquet(store.get(f"{manifest.root}/train.parquet"))
+    return read_tables(store, manifest)
 
 
 def _refuse(config: ReleaseConfig, table: pl.DataFrame, forbidden: Collection[str]) -> None:
@@ -135,10 +141,12 @@ def _write_shards(
 def _write_tables(
     build: Build, config: ReleaseConfig, train: pl.DataFrame, counts: dict[str, Any]
 ) -> None:
-    build.write("train.parquet", to_parquet(train), train.height)
-    if "sd_scripts" in config.formats:
-        for recipe in config.recipes:
-            data = sd_scripts_metadata(train, recipe)
-            build.write(f"sd_scripts/{recipe}.json", data, train.height)
+    for split in config.splits:
+        rows = train.filter(pl.col("split") == split)
+        build.write(table_name(split), to_parquet(rows), rows.height)
+        if "sd_scripts" in config.formats:
+            for recipe in config.recipes:
+                data = sd_scripts_metadata(rows, recipe)
+                build.write(sd_scripts_name(recipe, split), data, rows.height)
     if "huggingface" in config.formats:
         build.write("README.md", dataset_card(config, counts).encode())

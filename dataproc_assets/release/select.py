@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import polars as pl
 import polars_hash as plh
 
 from dataproc_assets.config.releases import Caps, ReleaseConfig, Select
 from dataproc_assets.transforms.buckets import with_buckets
+
+FAMILIES = pl.Schema({"image_id": pl.String, "family": pl.String})
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,23 @@ class Selection:
 
 
 def train_table(
-    images: pl.DataFrame, sanitized: Mapping[str, pl.DataFrame], config: ReleaseConfig
+    images: pl.DataFrame,
+    sanitized: Mapping[str, pl.DataFrame],
+    config: ReleaseConfig,
+    families: pl.DataFrame | None = None,
 ) -> Selection:
-    """The rows and columns of `train.parquet`.
+    """The rows and columns of a release's tables.
 
     An image goes in when every recipe of the release keeps it and gives it a prompt, every
     condition of `select` holds, and no cap is full. Added columns: `prompts__{recipe}`
-    List(String), one for each variant; with latents, `bucket_width` and `bucket_height` by the
-    release's own buckets.
+    List(String), one for each variant; `split`; with latents, `bucket_width` and `bucket_height`
+    by the release's own buckets.
 
     Args:
         images: the stage table `images`.
         sanitized: the stage table `sanitized` of each recipe.
+        families: image_id and `family`: images of one family are in one split. An image that is
+            not there is a family of its own.
 
     Raises KeyError where a recipe's table is missing.
     """
@@ -59,7 +67,22 @@ def train_table(
         funnel.append(Step(f"cap of {name}", rows, table.height))
     if config.latents:
         table = with_buckets(table.lazy(), config.latents.buckets).collect()
-    return Selection(table.sort("image_id"), funnel)
+    return Selection(with_split(table, config, families).sort("image_id"), funnel)
+
+
+def with_split(
+    table: pl.DataFrame, config: ReleaseConfig, families: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Add `split`, drawn by the hash of the family: what else is in the table plays no part."""
+    known = families if families is not None else FAMILIES.to_frame()
+    named = table.join(known.select(FAMILIES.names()), on="image_id", how="left", validate="1:1")
+    family = pl.coalesce("family", "image_id")
+    salt = pl.lit(f"{config.seed}:split:")
+    draw = plh.concat_str(salt, family).nchash.xxh3_64().cast(pl.Float64) / 2.0**64
+    ends = list(accumulate(config.splits.values()))[:-1]
+    place = pl.sum_horizontal(pl.lit(0), *((draw >= end).cast(pl.Int32) for end in ends))
+    names = place.replace_strict(dict(enumerate(config.splits)), return_dtype=pl.String)
+    return named.with_columns(split=names).drop("family")
 
 
 def source() -> pl.Expr:

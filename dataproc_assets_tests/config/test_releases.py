@@ -25,3 +25,18 @@ def test_a_name_that_is_no_folder_name_is_refused():
 def test_a_budget_that_no_bucket_can_have_is_refused():
     with pytest.raises(ValidationError, match="pixels 100 lies outside"):
         Buckets(pixels=100, step=8, min_side=64, max_side=128)
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        ({"validation": 1.0}, "must have one named 'train'"),
+        ({"train": 0.9, "validation": 0.2}, "add up to 1.1, not 1"),
+        ({"train": 1.0, "validation": 0.0}, "greater than 0"),
+        ({"train": 0.9, "../up": 0.1}, "match pattern"),
+    ],
+)
+def test_splits_are_named_shares_of_the_whole(splits, said):
+    with pytest.raises(ValidationError, match=said):
+        release_config(splits=splits)
+    assert release_config().splits == {"train": 1.0}

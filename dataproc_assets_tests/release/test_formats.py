@@ -22,6 +22,7 @@ COUNTS = {
     "ratings": {"general": 1, "unknown": 1},
     "tiers": {"best": 2},
     "years": {"2020": 2},
+    "splits": {"train": 2},
     "funnel": [{"name": "rating in general", "before": 5, "after": 2}],
 }
 
@@ -41,12 +42,26 @@ def test_card_has_the_hub_s_front_matter_and_the_counts():
         "task_categories": ["text-to-image"],
         "size_categories": ["n<1K"],
         "configs": [
-            {"config_name": "table", "data_files": "train.parquet", "default": True},
+            {
+                "config_name": "table",
+                "data_files": [{"split": "train", "path": "train.parquet"}],
+                "default": True,
+            },
         ],
     }
     assert "Each picture keeps the licence of its work." in body
     assert "| pixiv | 2 |" in body
     assert "| rating in general | 5 | 2 | 3 |" in body
+
+
+def test_card_has_a_file_for_every_split():
+    config = release_config(splits={"train": 0.75, "validation": 0.25})
+    _, front, body = dataset_card(config, COUNTS).split("---\n", 2)
+    assert yaml.safe_load(front)["configs"][0]["data_files"] == [
+        {"split": "train", "path": "train.parquet"},
+        {"split": "validation", "path": "validation.parquet"},
+    ]
+    assert "`sd_scripts/{recipe}.validation.json`" in body
 
 
 def test_card_names_no_folder_that_is_not_there():

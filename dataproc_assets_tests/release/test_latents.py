@@ -125,11 +125,11 @@ def test_shards_are_of_one_bucket_and_numbered_from_zero(store, vae):
     manifest = publish(store, vae).manifest
     names = sorted(path for path in manifest.files if path.endswith(".tar"))
     assert names == [
-        "webdataset/128x128-00000.tar",
-        "webdataset/128x128-00001.tar",
-        "webdataset/128x128-00002.tar",
-        "webdataset/96x160-00000.tar",
-        "webdataset/96x160-00001.tar",
+        "webdataset/train-128x128-00000.tar",
+        "webdataset/train-128x128-00001.tar",
+        "webdataset/train-128x128-00002.tar",
+        "webdataset/train-96x160-00000.tar",
+        "webdataset/train-96x160-00001.tar",
     ]
     assert manifest.counts["buckets"] == {"128x128": 6, "96x160": 3}
     assert manifest.counts["small_buckets"] == ["96x160"]
@@ -184,7 +184,7 @@ def test_again_is_a_no_op_and_another_form_is_refused(store, vae):
 def test_half_precision(store, vae):
     half = release_config(latents=LATENTS | {"dtype": "float16"})
     manifest = publish(store, vae, half).manifest
-    shard = store.get(f"{manifest.root}/webdataset/96x160-00000.tar")
+    shard = store.get(f"{manifest.root}/webdataset/train-96x160-00000.tar")
     with tarfile.open(fileobj=BytesIO(shard)) as archive:
         member = archive.extractfile(archive.next())
         assert np.load(BytesIO(member.read())).dtype == np.float16
@@ -220,7 +220,7 @@ def test_a_changed_part_is_refused(store, vae):
 
 def test_a_tampered_latent_is_found(store, vae):
     manifest = publish(store, vae).manifest
-    path = f"{manifest.root}/webdataset/96x160-00000.tar"
+    path = f"{manifest.root}/webdataset/train-96x160-00000.tar"
     data = bytearray(store.get(path))
     data[700] ^= 1
     store.put(path, bytes(data))

@@ -297,3 +297,24 @@ def test_of_two_runs_at_once_one_is_published_and_stays_whole(crawl, tmp_path, t
     assert verify(store, "small") == []
     kept = {f"{manifest.root}/{path}" for path in manifest.files}
     assert set(store.list()["path"]) == kept | {"releases/small/manifest.json"}
+
+
+def test_each_split_has_a_table_and_shards_of_its_own(crawl, tmp_path):
+    store = ObjectStore(str(tmp_path))
+    config = release_config(splits={"train": 0.5, "validation": 0.4, "test": 0.1})
+    manifest = run(store, crawl, config).manifest
+    whole = read_train(store, "small")
+    assert whole["image_id"].is_sorted() and whole["split"].n_unique() > 1
+    assert manifest.counts["splits"] == dict(whole.group_by("split").len().rows())
+    for split in config.splits:
+        rows = pl.read_parquet(store.get(f"{manifest.root}/{split}.parquet"))
+        assert rows.equals(whole.filter(pl.col("split") == split))
+        shards = [path for path in manifest.files if path.startswith(f"webdataset/{split}-")]
+        assert sorted(shards) == rows["shard"].unique().sort().to_list()
+        assert [Path(path).stem for path in sorted(shards)] == [
+            f"{split}-{number:05d}" for number in range(len(shards))
+        ]
+        listed = "" if split == "train" else f".{split}"
+        metadata = json.loads(store.get(f"{manifest.root}/sd_scripts/animagine{listed}.json"))
+        assert sorted(metadata) == rows["file_name"].sort().to_list()
+    assert verify(store, "small") == []

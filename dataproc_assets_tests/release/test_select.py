@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataproc_assets.release.select import Step, train_table
+from dataproc_assets.release.select import Step, train_table, with_split
 from dataproc_assets_tests.release.crawl import release_config
 
 
@@ -122,3 +122,38 @@ def test_an_image_without_a_prompt_of_every_recipe_stays_out(crawl, prompt):
     selection = train_table(crawl.images, sanitized, release_config())
     assert silent not in selection.table["image_id"]
     assert selection.funnel[1] == Step("kept by recipe illustrious", 12, 11)
+
+
+SPLITS = {"train": 0.75, "validation": 0.15, "test": 0.1}
+MANY = pl.DataFrame({"image_id": [f"{number:032x}" for number in range(20_000)]})
+
+
+def test_splits_have_their_shares_and_are_drawn_by_the_image_alone():
+    config = release_config(splits=SPLITS)
+    rows = with_split(MANY, config)
+    shares = dict(rows.group_by("split").agg(pl.len() / MANY.height).rows())
+    assert all(abs(shares[name] - share) < 0.01 for name, share in SPLITS.items())
+    some = with_split(MANY.reverse().head(100), config)
+    assert some.equals(some.select("image_id").join(rows, on="image_id", maintain_order="left"))
+
+
+def test_a_larger_share_moves_nobody_out_of_the_first_split():
+    few = with_split(MANY, release_config(splits={"train": 0.7, "validation": 0.3}))
+    more = with_split(MANY, release_config(splits={"train": 0.9, "validation": 0.1}))
+    in_both = few.filter(pl.col("split") == "train").join(more, on="image_id")
+    assert in_both["split_right"].unique().to_list() == ["train"]
+
+
+@given(st.lists(st.integers(0, 5), min_size=40, max_size=40), st.integers(0, 9))
+def test_a_family_is_in_one_split(numbers, seed):
+    images = MANY.head(40)
+    families = images.with_columns(family=pl.Series([f"f{number}" for number in numbers]))
+    rows = with_split(images, release_config(splits=SPLITS, seed=seed), families)
+    split = rows.join(families, on="image_id").group_by("family").agg(pl.col("split").n_unique())
+    assert split["split"].max() == 1
+    assert rows["image_id"].to_list() == images["image_id"].to_list()
+
+
+def test_one_split_takes_everything(crawl):
+    table = train_table(crawl.images, crawl.sanitized, release_config()).table
+    assert table["split"].unique().to_list() == ["train"]
