@@ -46,6 +46,11 @@ class Metric(StrictModel):
         return []
 
     @property
+    def score_columns(self) -> list[str]:
+        """The columns of numbers that a release may select by."""
+        return self.class_columns
+
+    @property
     def text_column(self) -> str | None:
         """The column of a captioner's text."""
         return None

@@ -26,6 +26,11 @@ class OpenClip(Metric):
     heads: dict[Name, Head]
     decimals: int = Field(ge=0)
 
+    @property
+    def score_columns(self) -> list[str]:
+        """Those of the heads."""
+        return [f"{self.name}_{head}" for head in self.heads]
+
 
 class _Classifier(Metric):
     classes: list[Name] = Field(min_length=1)  # in the order of the model's outputs

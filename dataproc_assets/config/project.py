@@ -128,6 +128,7 @@ def _check_names(project: Project) -> None:
         _must_exist(where, "recipe", release.recipes, project.recipes)
         _must_exist(where, "source", release.select.sources or (), project.sources)
         _must_exist(where, "tier", (tier for tier in release.select.tiers or () if tier), tiers)
+        _must_exist(where, "score", release.select.scores, ["tier_percentile", *_scores(project)])
         if release.latents:
             _must_exist(where, "vae", [release.latents.vae], project.vaes)
     for recipe in project.recipes.values():
@@ -155,6 +156,11 @@ def _check_names(project: Project) -> None:
 def _classes(project: Project) -> list[str]:
     """The columns of the classifiers that every image is put to."""
     return [column for m in project.pass_metrics.values() for column in m.class_columns]
+
+
+def _scores(project: Project) -> list[str]:
+    """The columns of numbers of the metrics that every image is put to."""
+    return [column for m in project.pass_metrics.values() for column in m.score_columns]
 
 
 def _of_kind(project: Project, kind: str) -> list[str]:

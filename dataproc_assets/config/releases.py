@@ -14,11 +14,28 @@ SplitName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 TRAIN = "train"
 
 
+class Bounds(StrictModel):
+    """The least and the most of a score; both bounds are in it."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("give at_least, at_most or both")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}")
+        return self
+
+
 class Select(StrictModel):
     """Which images of the sanitized ones go in. A null value never satisfies a condition.
 
     `ratings` is always asked; every other condition is asked only where it is given.
-    `tiers: [null, best]` takes images without a tier too.
+    `tiers: [null, best]` takes images without a tier too. `scores` are those of the metrics that
+    every image is put to (`clip_score`, `softmax_sfw`), of the representative, or
+    `tier_percentile`.
     """
 
     ratings: Annotated[list[Rating], Field(min_length=1)]
@@ -29,6 +46,7 @@ class Select(StrictModel):
     aspect_max: Annotated[float, Field(ge=1)] | None = None
     year_min: int | None = None
     year_max: int | None = None
+    scores: dict[str, Bounds] = Field(default_factory=dict)
 
 
 class Caps(StrictModel):

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
-from dataproc_assets.config.releases import LatentsConfig
+from dataproc_assets.config.releases import LatentsConfig, Select
 from dataproc_assets.dedup import LEDGER_SCHEMA, families, new_founders
 from dataproc_assets.defs.checks import release as checks
 from dataproc_assets.defs.flags import flags
@@ -28,7 +28,7 @@ from dataproc_assets.storage.ledger import append_ledger, read_ledger
 def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
     """Publish a release; what is unsafe is found afresh here, whatever the checks before said."""
     config = lake.project.releases[name]
-    images = lake.read("images").collect()
+    images = with_scores(lake, lake.read("images").collect(), config.select)
     sanitized = {recipe: lake.read("sanitized", recipe).collect() for recipe in config.recipes}
     alike = families(lake.read("members").collect(), lake.read("dedup_cross").collect())
     selection = train_table(images, sanitized, config, alike)
@@ -48,6 +48,19 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
     verb = "published" if published.created else "is published already, and intact"
     context.log.info(f"release {name} {verb}: {selection.table.height} images")
     return _manifest_result(lake, "release", name, published.manifest)
+
+
+def with_scores(lake: Lake, images: pl.DataFrame, select: Select) -> pl.DataFrame:
+    """Add the representative's columns that a release selects by, where `images` has them not."""
+    asked = [name for name in select.scores if name not in images.columns]
+    if not asked:
+        return images
+    known = []
+    for source in sorted(lake.project.sources):
+        own = (pl.col(f"{source}__{name}").alias(name) for name in asked)
+        known.append(lake.read("augmented", source).select("image_key", *own))
+    rows = pl.concat(known).rename({"image_key": "representative"}).collect()
+    return images.join(rows, on="representative", how="left", maintain_order="left")
 
 
 def latents(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:

@@ -44,7 +44,7 @@ def train_table(
     by the release's own buckets.
 
     Args:
-        images: the stage table `images`.
+        images: the stage table `images`, with the representative's columns of `select.scores`.
         sanitized: the stage table `sanitized` of each recipe.
         families: image_id and `family`: images of one family are in one split. An image that is
             not there is a family of its own.
@@ -125,6 +125,13 @@ def _conditions(select: Select) -> dict[str, pl.Expr]:
         conditions[f"year >= {select.year_min}"] = pl.col("year") >= select.year_min
     if select.year_max is not None:
         conditions[f"year <= {select.year_max}"] = pl.col("year") <= select.year_max
+    for name, bounds in select.scores.items():
+        # a bare number takes the column's type: as Float64, a Float32 score of 0.8 is more than 0.8
+        value = pl.col(name).fill_nan(None)
+        if bounds.at_least is not None:
+            conditions[f"{name} >= {bounds.at_least:g}"] = value >= bounds.at_least
+        if bounds.at_most is not None:
+            conditions[f"{name} <= {bounds.at_most:g}"] = value <= bounds.at_most
     return conditions
 
 

@@ -25,9 +25,7 @@ def rows_of(store: ObjectStore, path: str, keys: Iterable[str]) -> pl.DataFrame:
     return rows.join(wanted.lazy(), on=info.key[0], how="semi").sort(info.key).collect()
 
 
-def matching(
-    store: ObjectStore, path: str, where: pl.Expr, columns: Iterable[str]
-) -> pl.DataFrame:
+def matching(store: ObjectStore, path: str, where: pl.Expr, columns: Iterable[str]) -> pl.DataFrame:
     """Some columns of the rows for which `where` holds, from all buckets, in no order.
 
     Only the columns asked for and those of `where` are read, so the files are not verified:

@@ -83,6 +83,11 @@ def test_a_name_is_that_of_its_file(conf, file):
             "conf/releases/demo.yaml: no tier named 'bets' (did you mean 'best'?)",
         ),
         (
+            "releases/demo",
+            {"select__scores": {"clip_scor": {"at_least": 1}}},
+            "conf/releases/demo.yaml: no score named 'clip_scor' (did you mean 'clip_score'?)",
+        ),
+        (
             "recipes/animagine4",
             {"tier_words": {"goood": "good score"}},
             "conf/recipes/animagine4.yaml: no tier named 'goood' (did you mean 'good'?)",

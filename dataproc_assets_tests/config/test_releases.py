@@ -40,3 +40,9 @@ def test_splits_are_named_shares_of_the_whole(splits, said):
     with pytest.raises(ValidationError, match=said):
         release_config(splits=splits)
     assert release_config().splits == {"train": 1.0}
+
+
+def test_the_bounds_of_a_score_bound_something():
+    for scores in ({"clip_score": {}}, {"clip_score": {"at_least": 2, "at_most": 1}}):
+        with pytest.raises(ValidationError, match=r"at_least"):
+            release_config(select={"ratings": ["general"], "scores": scores})

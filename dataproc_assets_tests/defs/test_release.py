@@ -53,6 +53,28 @@ def test_other_content_under_a_published_name_is_refused(world: World):
     assert name == "ReleaseExistsError" and "conf/releases/demo.yaml" in message
 
 
+def test_a_release_may_ask_for_a_score_of_the_representative(world: World):
+    _rename_release(world)
+    lake = world.lake
+    scores = {
+        row["image_key"]: row[f"{source}__clip_score"]
+        for source in lake.project.sources
+        for row in lake.read("augmented", source).collect().to_dicts()
+    }
+    line = sorted(scores[key] for key in KEPT)[1]
+
+    def ask(conf: dict) -> None:
+        conf["select"]["scores"] = {"clip_score": {"at_least": float(line)}}
+
+    world.change("releases/other.yaml", ask)
+    assert world.make("release", partition="other").success
+    train = read_train(world.lake.store, "other")
+    assert set(train["representative"]) == {key for key in KEPT if scores[key] >= line}
+    assert set(train["clip_score"]) == {scores[key] for key in train["representative"]}
+    funnel = read_manifest(world.lake.store, "releases/other").counts["funnel"]
+    assert any(step["name"].startswith("clip_score >= ") for step in funnel)
+
+
 @pytest.mark.parametrize("key", [AI, OPT_OUT, BANNED_WORD])
 def test_a_sanitized_table_that_keeps_a_forbidden_image_is_refused(world: World, key: str):
     """The release finds what is unsafe by itself: nothing becomes visible."""

@@ -157,3 +157,23 @@ def test_a_family_is_in_one_split(numbers, seed):
 def test_one_split_takes_everything(crawl):
     table = train_table(crawl.images, crawl.sanitized, release_config()).table
     assert table["split"].unique().to_list() == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "kept"),
+    [
+        ({"at_least": 1.2}, [1.2, 1.3]),
+        ({"at_most": 1.2}, [1.1, 1.2]),
+        ({"at_least": 1.2, "at_most": 1.2}, [1.2]),
+    ],
+)
+def test_a_score_is_kept_at_its_bound_and_an_unknown_one_never(crawl, bounds, kept):
+    scores = pl.Series("clip_score", [1.1, 1.2, 1.3, None, float("nan")], dtype=pl.Float32)
+    images = crawl.images.filter(pl.col("rating") == "general").head(5).with_columns(scores)
+    select = {"ratings": ["general"], "scores": {"clip_score": bounds}}
+    selection = train_table(images, crawl.sanitized, release_config(select=select))
+    found = selection.table["clip_score"].cast(pl.String).cast(pl.Float64).sort().to_list()
+    assert found == kept
+    names = [step.name for step in selection.funnel if step.name.startswith("clip_score")]
+    signs = {"at_least": "clip_score >= 1.2", "at_most": "clip_score <= 1.2"}
+    assert names == [signs[name] for name in bounds]
