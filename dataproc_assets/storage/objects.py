@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PIECE = 8 << 20  # bytes that a stream gives at a time
+FILE_PIECE = 1 << 20  # those of a file: small enough for the processor's cache
 PAGE = 1000  # objects that S3 gives at a time
 
 
@@ -101,8 +102,14 @@ class ObjectStore:
 
     def _pieces(self, path: str, answer: "GetResult") -> Iterator[bytes]:
         with self._reading(path):
-            for piece in answer.stream(min_chunk_size=PIECE):
-                yield bytes(piece)
+            if self.is_s3:
+                for piece in answer.stream(min_chunk_size=PIECE):
+                    yield bytes(piece)
+                return
+            # the client gives a file's bytes many times slower than the file system does
+            with Path(self.uri(path)).open("rb") as file:
+                while piece := file.read(FILE_PIECE):
+                    yield piece
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[None]:
