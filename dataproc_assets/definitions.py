@@ -14,6 +14,7 @@ from dataproc_assets.defs import (
     prompts,
     release,
     sanitized,
+    schedules,
     sensors,
 )
 from dataproc_assets.storage.lake import Lake
@@ -27,6 +28,7 @@ def build(project: Project, console: dg.LoggerDefinition | None = None) -> dg.De
     return dg.Definitions(
         assets=[asset for group in groups for asset in group.assets(lake)],
         sensors=sensors.sensors(lake),
+        schedules=schedules.schedules(lake),
         executor=dg.in_process_executor,
         loggers={"console": console} if console else None,
     )

@@ -1,8 +1,9 @@
 """What a release holds, how it is cut into shards, and which latents go with it."""
 
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dataproc_assets.config.base import StrictModel
 
@@ -85,6 +86,22 @@ class Buckets(StrictModel):
         return self
 
 
+class Schedule(StrictModel):
+    """When a release starts by itself: a cron expression of five fields, in a time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no time zone {name!r}; give one such as Europe/Berlin") from error
+        return name
+
+
 class LatentsConfig(StrictModel):
     """The latents of a release: which VAE, which buckets, and the type in the shards.
 
@@ -121,6 +138,7 @@ class ReleaseConfig(StrictModel):
     licence: str
     licence_note: str
     latents: LatentsConfig | None = None
+    schedule: Schedule | None = None
 
     @model_validator(mode="after")
     def _has_table(self) -> Self:
