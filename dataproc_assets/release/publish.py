@@ -1,7 +1,6 @@
 """Publishing a release: everything is written, then one manifest makes it visible."""
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,9 +17,9 @@ from dataproc_assets.release.rows import (
     release_counts,
     table_name,
 )
-from dataproc_assets.release.samples import Read, read_images, to_sample
+from dataproc_assets.release.samples import Read
 from dataproc_assets.release.select import Step
-from dataproc_assets.release.tars import write_tar
+from dataproc_assets.release.shards import Say, write_shards
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.digest import frame_digest, json_digest
 from dataproc_assets.storage.layout import release_path
@@ -45,7 +44,8 @@ def publish(
     code_version: str,
     funnel: Iterable[Step] = (),
     read: Read = read_address,
-    threads: int = 8,
+    writers: int | None = None,
+    say: Say = lambda line: None,
 ) -> Published:
     """Write a release, or verify the one of the same content that is there.
 
@@ -56,7 +56,8 @@ def publish(
         inputs: the digests of the stage tables that `table` was made of, by name.
         forbidden: image_ids that must not be written. Recompute it: this is the last gate.
         read: gives an address's bytes.
-        threads: images read at a time.
+        writers: shards written at a time, by default one a processor.
+        say: takes a line of progress, now and then.
 
     Raises:
         ForbiddenImageError: a row is forbidden; nothing was written.
@@ -68,12 +69,12 @@ def publish(
     _refuse(config, table, forbidden)
     rows = located(config, table, addresses)
     train = rows.drop(*ADDRESS)
-    content = config.model_dump(mode="json", exclude={"latents"})
+    content = config.model_dump(mode="json", exclude={"latents", "schedule"})
     digest = json_digest({"format": FORMAT, "config": content, "rows": frame_digest(train)})
 
     def fill(build: Build) -> Manifest:
         if "webdataset" in config.formats:
-            _write_shards(build, config, rows, read, threads)
+            write_shards(build, config, rows, read, writers=writers, say=say)
         counts = release_counts(config, train, funnel)
         _write_tables(build, config, train, counts)
         return Manifest(
@@ -123,19 +124,6 @@ def _refuse(config: ReleaseConfig, table: pl.DataFrame, forbidden: Collection[st
             f"{', '.join(hits.head(3))}); nothing was written. Make `sanitized` again, which must "
             "drop them"
         )
-
-
-def _write_shards(
-    build: Build, config: ReleaseConfig, rows: pl.DataFrame, read: Read, threads: int
-) -> None:
-    for (path,), part in rows.group_by("shard", maintain_order=True):
-
-        def make(local: Path, part: pl.DataFrame = part) -> Any:
-            images = read_images(read, part.iter_rows(named=True), threads)
-            pairs = zip(part.iter_rows(named=True), images, strict=True)
-            return write_tar(local, (to_sample(row, image, config.recipes) for row, image in pairs))
-
-        build.write_file(str(path), make)
 
 
 def _write_tables(

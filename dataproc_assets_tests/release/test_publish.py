@@ -47,7 +47,7 @@ def test_two_builds_give_the_same_bytes_whatever_the_row_order(crawl, tmp_path):
         crawl,
         table=table.reverse(),
         addresses=crawl.addresses.reverse(),
-        threads=1,
+        writers=1,
     )
     assert first.created and second.created
     assert first.digest == second.digest
@@ -180,7 +180,7 @@ def read(*address):
         os._exit(9)
     return read_address(*address)
 
-run(ObjectStore(sys.argv[2]), make_crawl(Path(sys.argv[1])), read=read, threads=1)
+run(ObjectStore(sys.argv[2]), make_crawl(Path(sys.argv[1])), read=read, writers=1)
 """
 
 
@@ -241,7 +241,7 @@ def test_a_leftover_that_was_changed_is_written_again(crawl, tmp_path):
         return Path(uri).read_bytes()
 
     with pytest.raises(KeyboardInterrupt):
-        run(store, crawl, read=read, threads=1)
+        run(store, crawl, read=read, writers=1)
     shard = tmp_path / "store" / whole.manifest.root / "webdataset/train-00000.tar"
     shard.write_bytes(bytes(shard.stat().st_size))
     run(store, crawl)
@@ -290,9 +290,9 @@ def test_of_two_runs_at_once_one_is_published_and_stays_whole(crawl, tmp_path, t
 
     if title == "Another":
         with pytest.raises(ReleaseExistsError, match="config title: 'Another' ->"):
-            run(store, crawl, read=read, threads=1)
+            run(store, crawl, read=read, writers=1)
     else:
-        assert not run(store, crawl, read=read, threads=1).created
+        assert not run(store, crawl, read=read, writers=1).created
     manifest = winners[0].manifest
     assert verify(store, "small") == []
     kept = {f"{manifest.root}/{path}" for path in manifest.files}
@@ -318,3 +318,29 @@ def test_each_split_has_a_table_and_shards_of_its_own(crawl, tmp_path):
         metadata = json.loads(store.get(f"{manifest.root}/sd_scripts/animagine{listed}.json"))
         assert sorted(metadata) == rows["file_name"].sort().to_list()
     assert verify(store, "small") == []
+
+
+@pytest.mark.parametrize("writers", [1, 2, 5])
+def test_shards_have_the_same_bytes_however_many_are_written_at_a_time(crawl, tmp_path, writers):
+    config = release_config(shard={"bytes_max": 30_000, "images_max": 2})
+    told: list[str] = []
+    run(ObjectStore(str(tmp_path / "one")), crawl, config, writers=1)
+    manifest = run(
+        ObjectStore(str(tmp_path / "many")), crawl, config, writers=writers, say=told.append
+    ).manifest
+    assert tree(tmp_path / "one") == tree(tmp_path / "many")
+    shards = sum(path.endswith(".tar") for path in manifest.files)
+    assert shards > 2 and told[-1].startswith(f"{shards} of {shards} shards, 9 images, ")
+
+
+def test_a_shard_that_cannot_be_written_ends_the_release_and_names_the_image(crawl, tmp_path):
+    store = ObjectStore(str(tmp_path))
+    config = release_config(shard={"bytes_max": 30_000, "images_max": 1})
+
+    def read(uri, offset, length):
+        return b"another picture" if uri.endswith("/4.jpeg") else Path(uri).read_bytes()
+
+    with pytest.raises(ChangedImageError, match=r"4\.jpeg: the bytes of pixiv/4_p0"):
+        run(store, crawl, config, read=read, writers=3)
+    assert read_manifest(store, "releases/small") is None
+    assert run(store, crawl, config).created
