@@ -7,7 +7,6 @@ on with the next tar.
 
 import hashlib
 import json
-import os
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
@@ -77,15 +76,14 @@ def extract(
         UnpackError: the tar is not the one that was published, or is no tar.
         FileNotFoundError, ConnectionError: it cannot be read.
     """
-    note = notes / f"{entry.sha256}.json"
+    note, waiting = notes / f"{entry.sha256}.json", notes / entry.sha256
+    shutil.rmtree(waiting, ignore_errors=True)  # a run that was killed left it
     known = _known(note, target)
     if known is not None:
         seen(entry.size)
         return known
-    waiting = notes / entry.sha256
     with ExitStack() as cleaning:
         cleaning.callback(shutil.rmtree, waiting, ignore_errors=True)
-        shutil.rmtree(waiting, ignore_errors=True)
         waiting.mkdir(parents=True)
         written = {}
         size, pieces = store.stream(path)
@@ -110,10 +108,13 @@ def extract(
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all; left alone where it has these bytes."""
+    """Write a file that is there whole or not at all; left alone where it has these bytes.
+
+    What a killed process left of it is written over, so that one process at a time may call it.
+    """
     if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
         return
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    half = path.with_name(f".{path.name}.half")
     try:
         half.write_bytes(data)
         half.replace(path)

@@ -148,6 +148,8 @@ def dataset_toml(
             f"min_bucket_reso = {buckets['min_side']}",
             f"max_bucket_reso = {buckets['max_side']}",
         ]
+    else:
+        head.append("# add `resolution = [1024, 1024]` or give --resolution: it has no default")
     places = [f"image_dir = {_quoted(images)}", f"metadata_file = {_quoted(metadata)}"]
     return "\n".join([*head, "", "[[datasets.subsets]]", *places, *lines]) + "\n"
 

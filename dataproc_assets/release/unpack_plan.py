@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -87,7 +88,6 @@ def plan_unpack(
         said.append("no latents are published of this release: sd-scripts encodes the images")
     if encoded is not None:
         said += cautions(encoded.config)
-        said += _failed(encoded)
         if encoded.inputs["release"] != release.digest:
             raise UnpackError(
                 f"{store.uri(latents_path(name))} is of another release of the name {name!r}; "
@@ -96,6 +96,8 @@ def plan_unpack(
         if cache_suffix(encoded.config) is None:
             encoded = None
     entries = _entries(store, release, chosen, split)
+    if encoded is not None:
+        said += _failed(encoded, entries)
     return Plan(store, release, encoded, chosen, split, entries, said)
 
 
@@ -118,12 +120,14 @@ def _entries(
     return entries
 
 
-def _failed(latents: Manifest) -> list[str]:
-    failed = latents.counts["failed"]
+def _failed(latents: Manifest, entries: Collection[str]) -> list[str]:
+    stems = {file.partition(".")[0] for file in entries}
+    failed = sorted(stems & set(latents.counts["failed"]))
     if not failed:
         return []
-    first = next(iter(failed))
-    return [f"{len(failed)} images have no latent (first: {first}): sd-scripts encodes them itself"]
+    return [
+        f"{len(failed)} images have no latent (first: {failed[0]}): sd-scripts encodes them itself"
+    ]
 
 
 def _is_table(path: str) -> bool:

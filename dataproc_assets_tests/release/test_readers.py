@@ -16,6 +16,7 @@ from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.jobs.encoding import drawn_vae
 from dataproc_assets_tests.jobs.pictures import WHITE
+from dataproc_assets_tests.release.crawl import release_config
 from dataproc_assets_tests.release.test_latents import CONFIG, encode
 from dataproc_assets_tests.release.test_publish import run
 
@@ -131,6 +132,19 @@ def test_datasets_opens_the_folder_by_its_name_alone(here, rows):
     found = datasets.load_dataset(str(here))
     assert {name: len(split) for name, split in found.items()} == {"train": len(rows)}
     assert datasets.get_dataset_config_names(str(here)) == ["table"]
+
+
+def test_datasets_tells_the_splits_apart(crawl, tmp_path):
+    store = ObjectStore(str(tmp_path / "store"))
+    run(store, crawl, release_config(splits={"train": 0.5, "validation": 0.5}))
+    here = folder_of(store)
+    found = datasets.load_dataset(str(here))
+    expected = {
+        split: pl.read_parquet(here / f"{split}.parquet")["image_id"].to_list()
+        for split in ("train", "validation")
+    }
+    assert {name: list(split["image_id"]) for name, split in found.items()} == expected
+    assert all(expected.values())
 
 
 def test_polars_reads_a_few_columns_of_what_is_nested(here, rows):
