@@ -42,6 +42,7 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
         forbidden=_forbidden(lake, images, config.recipes),
         code_version=lake.code_version("release", name),
         funnel=selection.funnel,
+        recipes=lake.project.recipes,
         say=context.log.info,
     )
     founders = _founders(lake, selection.table).with_columns(release=pl.lit(name))

@@ -1,14 +1,16 @@
 """Publishing a release: everything is written, then one manifest makes it visible."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
+from dataproc_assets.config.recipes import RecipeConfig
 from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.release.build import Build, Published, publish_once
+from dataproc_assets.release.card import dataset_card
 from dataproc_assets.release.differences import differences
-from dataproc_assets.release.formats import dataset_card, sd_scripts_metadata, sd_scripts_name
+from dataproc_assets.release.formats import sd_scripts_metadata, sd_scripts_name
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.rows import (
     ADDRESS,
@@ -43,6 +45,7 @@ def publish(
     forbidden: Collection[str],
     code_version: str,
     funnel: Iterable[Step] = (),
+    recipes: Mapping[str, RecipeConfig] | None = None,
     read: Read = read_address,
     writers: int | None = None,
     say: Say = lambda line: None,
@@ -55,6 +58,7 @@ def publish(
         addresses: `image_key`, `uri`, `offset`, `length`, `size` (bytes), `ext`: the inventories.
         inputs: the digests of the stage tables that `table` was made of, by name.
         forbidden: image_ids that must not be written. Recompute it: this is the last gate.
+        recipes: by name, for the dataset card, which tells their order.
         read: gives an address's bytes.
         writers: shards written at a time, by default one a processor.
         say: takes a line of progress, now and then.
@@ -76,7 +80,7 @@ def publish(
         if "webdataset" in config.formats:
             write_shards(build, config, rows, read, writers=writers, say=say)
         counts = release_counts(config, train, funnel)
-        _write_tables(build, config, train, counts)
+        _write_tables(build, config, train, counts, recipes or {})
         return Manifest(
             name=config.name,
             root=build.root,
@@ -127,7 +131,11 @@ def _refuse(config: ReleaseConfig, table: pl.DataFrame, forbidden: Collection[st
 
 
 def _write_tables(
-    build: Build, config: ReleaseConfig, train: pl.DataFrame, counts: dict[str, Any]
+    build: Build,
+    config: ReleaseConfig,
+    train: pl.DataFrame,
+    counts: dict[str, Any],
+    recipes: Mapping[str, RecipeConfig],
 ) -> None:
     for split in config.splits:
         rows = train.filter(pl.col("split") == split)
@@ -137,4 +145,4 @@ def _write_tables(
                 data = sd_scripts_metadata(rows, recipe)
                 build.write(sd_scripts_name(recipe, split), data, rows.height)
     if "huggingface" in config.formats:
-        build.write("README.md", dataset_card(config, counts).encode())
+        build.write("README.md", dataset_card(config, counts, train, recipes).encode())

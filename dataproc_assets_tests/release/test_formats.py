@@ -1,10 +1,8 @@
 import json
 
 import polars as pl
-import yaml
 
-from dataproc_assets.release.formats import dataset_card, sd_scripts_metadata
-from dataproc_assets_tests.release.crawl import release_config
+from dataproc_assets.release.formats import sd_scripts_metadata, sd_scripts_name
 
 TRAIN = pl.DataFrame(
     {
@@ -14,17 +12,6 @@ TRAIN = pl.DataFrame(
         "prompts__animagine": [["1girl, solo", "1girl"], ["two\nlines"]],
     }
 )
-COUNTS = {
-    "images": 2,
-    "bytes": 100,
-    "prompts": 3,
-    "sources": {"pixiv": 2},
-    "ratings": {"general": 1, "unknown": 1},
-    "tiers": {"best": 2},
-    "years": {"2020": 2},
-    "splits": {"train": 2},
-    "funnel": [{"name": "rating in general", "before": 5, "after": 2}],
-}
 
 
 def test_sd_scripts_metadata():
@@ -34,36 +21,6 @@ def test_sd_scripts_metadata():
     }
 
 
-def test_card_has_the_hub_s_front_matter_and_the_counts():
-    _, front, body = dataset_card(release_config(), COUNTS).split("---\n", 2)
-    assert yaml.safe_load(front) == {
-        "license": "other",
-        "pretty_name": "A small release",
-        "task_categories": ["text-to-image"],
-        "size_categories": ["n<1K"],
-        "configs": [
-            {
-                "config_name": "table",
-                "data_files": [{"split": "train", "path": "train.parquet"}],
-                "default": True,
-            },
-        ],
-    }
-    assert "Each picture keeps the licence of its work." in body
-    assert "| pixiv | 2 |" in body
-    assert "| rating in general | 5 | 2 | 3 |" in body
-
-
-def test_card_has_a_file_for_every_split():
-    config = release_config(splits={"train": 0.75, "validation": 0.25})
-    _, front, body = dataset_card(config, COUNTS).split("---\n", 2)
-    assert yaml.safe_load(front)["configs"][0]["data_files"] == [
-        {"split": "train", "path": "train.parquet"},
-        {"split": "validation", "path": "validation.parquet"},
-    ]
-    assert "`sd_scripts/{recipe}.validation.json`" in body
-
-
-def test_card_names_no_folder_that_is_not_there():
-    card = dataset_card(release_config(formats=["parquet", "huggingface"]), COUNTS)
-    assert "webdataset/" not in card
+def test_metadata_of_train_has_the_recipe_s_name_alone():
+    assert sd_scripts_name("animagine", "train") == "sd_scripts/animagine.json"
+    assert sd_scripts_name("animagine", "test") == "sd_scripts/animagine.test.json"
