@@ -1,5 +1,6 @@
 """The funnel of a release: which rows go in, and how many each step takes away."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -151,16 +152,19 @@ def _cap_groups(caps: Caps) -> dict[str, pl.Expr]:
 
 
 def _capped(table: pl.DataFrame, group: pl.Expr, cap: int, salt: str) -> pl.DataFrame:
-    """The rows whose rank by hash is below the cap in every one of their groups.
+    """The rows that are taken one by one in the order of a hash, while no group of theirs is full.
 
-    A row without a group is in no cap. The rank depends on the ids alone, not on row order.
+    A row without a group is in no cap. The order depends on the ids alone, not on that of the rows.
     """
     draw = plh.concat_str(pl.lit(salt), "image_id").nchash.xxh3_64()
-    over = (
-        table.select("image_id", draw=draw, group=group)
-        .explode("group")
-        .drop_nulls("group")
-        .sort("group", "draw", "image_id")
-        .filter(pl.int_range(pl.len()).over("group") >= cap)
-    )
-    return table.join(over.select("image_id").unique(), on="image_id", how="anti")
+    wanted = table.select("image_id", draw=draw, group=group).explode("group").drop_nulls("group")
+    crowded = wanted.filter(pl.len().over("group") > cap)
+    by_image = crowded.group_by("draw", "image_id").agg("group").sort("draw", "image_id")
+    taken: Counter[str] = Counter()
+    left = []
+    for image, groups in by_image.select("image_id", "group").iter_rows():
+        if any(taken[name] >= cap for name in groups):
+            left.append(image)
+        else:
+            taken.update(groups)
+    return table.filter(~pl.col("image_id").is_in(left))

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -177,3 +179,73 @@ def test_a_score_is_kept_at_its_bound_and_an_unknown_one_never(crawl, bounds, ke
     names = [step.name for step in selection.funnel if step.name.startswith("clip_score")]
     signs = {"at_least": "clip_score >= 1.2", "at_most": "clip_score <= 1.2"}
     assert names == [signs[name] for name in bounds]
+
+
+NAMES = st.sampled_from(["ada", "bo", "cy"])
+PEOPLE = st.lists(
+    st.tuples(st.sampled_from(["pixiv", "danbooru"]), st.none() | NAMES, st.sets(NAMES)),
+    max_size=30,
+)
+
+
+def peopled(people) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """Images of these sources, artists and characters, with a prompt each."""
+    tags = pl.List(pl.Struct({"tag": pl.String, "category": pl.String}))
+    images = MANY.head(len(people)).with_columns(
+        pl.Series("representative", [f"{source}/1" for source, _, _ in people], dtype=pl.String),
+        pl.Series("artist", [artist for _, artist, _ in people], dtype=pl.String),
+        pl.Series(
+            "tags",
+            [
+                [{"tag": "ada", "category": "general"}]  # the name of no character
+                + [{"tag": name, "category": "character"} for name in sorted(names)]
+                for _, _, names in people
+            ],
+            dtype=tags,
+        ),
+        rating=pl.lit("general"),
+    )
+    prompts = images.select("image_id", variant=0, keep=True, prompt=pl.lit("1girl"))
+    return images, {"animagine": prompts}
+
+
+def groups_of(people, cap: str) -> list[set[str]]:
+    return [
+        {
+            "source": {source},
+            "artist": {artist} - {None},
+            "character": names,
+        }[cap]
+        for source, artist, names in people
+    ]
+
+
+@given(PEOPLE, st.sampled_from(["source", "artist", "character"]), st.integers(1, 5))
+def test_a_cap_is_never_passed_and_keeps_out_nobody_without_need(people, cap, most):
+    images, prompts = peopled(people)
+    config = release_config(recipes=["animagine"], caps={cap: most})
+    selection = train_table(images, prompts, config)
+    shuffled = train_table(images.sample(fraction=1, shuffle=True, seed=most), prompts, config)
+    assert shuffled.table.equals(selection.table)
+    kept = set(selection.table["image_id"])
+    taken = dict.fromkeys(["pixiv", "danbooru", "ada", "bo", "cy"], 0)
+    groups = dict(zip(images["image_id"], groups_of(people, cap), strict=True))
+    for image in kept:
+        for name in groups[image]:
+            taken[name] += 1
+    assert all(count <= most for count in taken.values())
+    for image in set(groups) - kept:  # one of its groups is full
+        assert any(taken[name] == most for name in groups[image])
+    assert selection.funnel[-1] == Step(f"cap of {cap}", len(people), len(kept))
+
+
+@given(PEOPLE, st.integers(1, 3), st.integers(1, 3), st.integers(1, 5))
+def test_all_caps_hold_together(people, artist, character, source):
+    images, prompts = peopled(people)
+    caps = {"artist": artist, "character": character, "source": source}
+    config = release_config(recipes=["animagine"], caps=caps)
+    kept = set(train_table(images, prompts, config).table["image_id"])
+    for cap, most in caps.items():
+        named = zip(images["image_id"], groups_of(people, cap), strict=True)
+        taken = Counter(name for image, names in named if image in kept for name in names)
+        assert all(count <= most for count in taken.values())
