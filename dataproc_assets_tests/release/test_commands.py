@@ -1,10 +1,13 @@
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
+from rich.console import Console
 
+from dataproc_assets.commands.bar import bytes_bar
 from dataproc_assets_tests.defs.world import KEPT, World
 from dataproc_assets_tests.release.hub import TOKEN, Hub, writable_hub
 from dataproc_assets_tests.test_cli import call, conf, home
@@ -84,3 +87,21 @@ def test_a_workflow_is_printed_in_both_forms(conf: World):
     assert "1girl" in api["2"]["inputs"]["text"]
     said = call("release", "comfyui", "demo", "--recipe", "other")
     assert said.exit_code == 2 and "'other' is none of" in said.output
+
+
+def test_without_a_terminal_each_tenth_is_a_line():
+    said: list[str] = []
+    with bytes_bar("unpacking demo", 1000, said.append, Console(file=io.StringIO())) as seen:
+        for size in (99, 1, 400, 250, 250):
+            seen(size)
+    assert said == [f"unpacking demo: {done} %" for done in (10, 50, 70, 100)]
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_line():
+    said: list[str] = []
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80)
+    with bytes_bar("unpacking demo", 1000, said.append, console) as seen:
+        seen(500)
+    assert "unpacking demo" in screen.getvalue() and "/1.0" in screen.getvalue()
+    assert said == []
