@@ -14,7 +14,10 @@ SHOWN = 3
 def differences(
     store: ObjectStore, existing: Manifest, config: dict[str, Any], train: pl.DataFrame
 ) -> list[str]:
-    """Config keys, counts of rows gone, new and changed, and the first shards they touch."""
+    """Config keys, counts of rows gone, new and changed, and the first shards they touch.
+
+    Where neither differs, it is the form of the files that does.
+    """
     lines = [
         f"config {key}: {_get(existing.config, key)!r} -> {_get(config, key)!r}"
         for key in sorted(_leaves(existing.config) | _leaves(config))
@@ -24,11 +27,13 @@ def differences(
     gone = old.join(train, on="image_id", how="anti")
     new = train.join(old, on="image_id", how="anti")
     changed = _changed(old, train)
+    columns = sorted(set(old.columns) ^ set(train.columns))
+    if not lines and not columns and all(part.is_empty() for part in (gone, new, changed)):
+        return ["neither rows nor config: this version of the program writes other files"]
     lines.append(
         f"rows: {old.height} -> {train.height}; {_some('gone', gone)}; {_some('new', new)}; "
         f"{_some('changed', changed)}"
     )
-    columns = sorted(set(old.columns) ^ set(train.columns))
     if columns:
         lines.append(f"columns in one of the two only: {', '.join(columns)}")
     shards = pl.concat([old, train], how="diagonal_relaxed").join(
