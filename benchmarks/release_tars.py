@@ -39,21 +39,25 @@ def rows_of(files: Path) -> list[dict]:
 
 
 def ours(files: Path, target: Path) -> None:
-    """Our writer, as `publish` uses it."""
+    """Our writer, as `publish` uses it: into a storage root, each shard whole or not at all."""
     import numpy as np
+    import polars as pl
 
-    from dataproc_assets.release.samples import read_images, to_sample
-    from dataproc_assets.release.tars import shard_bounds, shard_name, write_tar
+    from dataproc_assets.release.build import Build
+    from dataproc_assets.release.shards import write_shards
+    from dataproc_assets.release.tars import shard_bounds, shard_name
     from dataproc_assets.storage.address import read_address
+    from dataproc_assets.storage.objects import ObjectStore
+    from dataproc_assets_tests.release.crawl import release_config
 
     rows = rows_of(files)
     sizes = np.array([row["size"] for row in rows])
     bounds = shard_bounds(sizes, SHARD_BYTES, None)
     for number, start in enumerate(bounds[:-1]):
-        part = rows[start : bounds[number + 1]]
-        images = read_images(read_address, part, 2)
-        samples = (to_sample(r, i, ["plain"]) for r, i in zip(part, images, strict=True))
-        write_tar(target / shard_name("train", number), samples)
+        for row in rows[start : bounds[number + 1]]:
+            row["shard"] = shard_name("train", number)
+    build = Build(ObjectStore(str(target)), "releases/made", "0" * 64)
+    write_shards(build, release_config(recipes=["plain"]), pl.DataFrame(rows), read_address)
 
 
 def checked(files: Path, target: Path) -> None:
@@ -96,8 +100,8 @@ def run_one(name: str, files: Path, target: Path) -> None:
     import polars  # noqa: F401
     import webdataset  # noqa: F401
 
-    import dataproc_assets.release.samples
-    import dataproc_assets.storage.address  # noqa: F401
+    import dataproc_assets.release.shards
+    import dataproc_assets_tests.release.crawl  # noqa: F401
 
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()

@@ -7,7 +7,6 @@ counts as written when its mark, `{folder}/.marks/{digest}/…`, is there and it
 """
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,10 +60,8 @@ class Build:
         """Write a large file, made on local disk by `make`, unless an earlier run wrote it."""
         done = self._done(path)
         if done is None:
-            with tempfile.TemporaryDirectory() as folder:
-                local = Path(folder) / "file"
+            with self.store.making(f"{self.root}/{path}", f"{self.folder}/.making") as local:
                 written = make(local)
-                self.store.put_file(f"{self.root}/{path}", local)
             done = FileEntry(written.sha256, written.size, written.rows)
             self.store.put(f"{self._marks}/{path}.json", json.dumps(asdict(done)).encode())
         self.files[path] = done
@@ -109,9 +106,14 @@ def publish_once(
     existing = read_manifest(store, folder)
     if existing is None:
         build = Build(store, folder, digest)
-        manifest = fill(build)
-        if build.commit(manifest):
-            return Published(digest, True, manifest)
+        try:
+            manifest = fill(build)
+            if build.commit(manifest):
+                return Published(digest, True, manifest)
+        except FileNotFoundError:  # another run has published, and removed what this one began
+            if read_manifest(store, folder) is None:
+                raise
+            clean(store, folder)  # what this one wrote since
         existing = read_manifest(store, folder)
     assert existing is not None
     if existing.digest != digest:

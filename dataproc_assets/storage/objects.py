@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 import obstore
@@ -136,6 +137,26 @@ class ObjectStore:
     def put_file(self, path: str, local: Path) -> None:
         """Write an object from a local file, in parts where it is large."""
         obstore.put(self._store, path, local)
+
+    @contextmanager
+    def making(self, path: str, beside: str) -> Iterator[Path]:
+        """A local file to write; when the block ends well it is the object at `path`.
+
+        In a folder it is made in the folder `beside`, so that it need not be copied: what a killed
+        process leaves there may be removed. For S3 it is made in the folder for temporary files.
+        """
+        near = None if self.is_s3 else Path(self.uri(beside))
+        if near is not None:
+            near.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=near) as folder:
+            local = Path(folder) / "file"
+            yield local
+            if near is None:
+                self.put_file(path, local)
+            else:
+                target = Path(self.uri(path))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                local.replace(target)
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""

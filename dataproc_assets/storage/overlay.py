@@ -1,6 +1,7 @@
 """A store over another one: what is written stays on top, and what lies below is never changed."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -47,6 +48,13 @@ class Overlay(ObjectStore):
     def put_file(self, path: str, local: Path) -> None:
         """Write an object on top from a local file."""
         self._scratch.put_file(path, local)
+        self._gone.discard(path)
+
+    @contextmanager
+    def making(self, path: str, beside: str) -> Iterator[Path]:
+        """A local file to write, which becomes an object on top."""
+        with self._scratch.making(path, beside) as local:
+            yield local
         self._gone.discard(path)
 
     def exists(self, path: str) -> bool:
