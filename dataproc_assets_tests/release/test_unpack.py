@@ -3,14 +3,20 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import tomllib
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -443,3 +449,59 @@ def test_a_release_without_sd_scripts_metadata_can_be_unpacked(tmp_path, crawl):
     done = write(store, tmp_path / "unpacked")
     assert done.images == 9
     assert done.cautions[0].startswith("no latents are published of this release")
+
+
+@contextmanager
+def cutting_server(folder: Path, cuts: int) -> Iterator[tuple[str, list[str]]]:
+    """An S3 that only gives objects, and closes the connection in the middle of the first tars."""
+    cut: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = folder / unquote(self.path).removeprefix("/bucket/")
+            data = path.read_bytes() if path.is_file() else b""
+            start = int(self.headers.get("Range", "bytes=0-")[6:].partition("-")[0])
+            self.send_response(206 if start else 200 if data else 404)
+            self.send_header("ETag", f'"{hashlib.md5(data).hexdigest()}"')
+            self.send_header("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            if path.suffix == ".tar" and len(cut) < cuts:
+                cut.append(self.path)
+                self.wfile.write(data[start : start + (len(data) - start) // 2])
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+            else:
+                self.wfile.write(data[start:])
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Tests want no log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", cut
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_connections_that_break_in_the_middle_are_outlived(released, tmp_path, monkeypatch):
+    for name in ("AWS_ENDPOINT", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    write(released, tmp_path / "whole")
+    with cutting_server(Path(released.url), 3) as (url, cut):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        write(ObjectStore("s3://bucket"), tmp_path / "cut")
+    assert len(cut) == 3
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
