@@ -100,7 +100,7 @@ def run_one(name: str, files: Path, target: Path) -> None:
     import polars  # noqa: F401
     import webdataset  # noqa: F401
 
-    import dataproc_assets.release.shards
+    import dataproc_assets.release.shards  # noqa: F401
     import dataproc_assets_tests.release.crawl  # noqa: F401
 
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
