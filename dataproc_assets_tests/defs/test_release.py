@@ -8,6 +8,7 @@ from dataproc_assets_tests.defs.world import (
     BANNED_WORD,
     KEPT,
     OPT_OUT,
+    TWIN,
     World,
     cause,
     checks,
@@ -34,6 +35,18 @@ def test_a_release_holds_what_was_kept(finished: World):
         "images": finished.lake.state("images", None),
         f"sanitized/{RECIPE}": finished.lake.state("sanitized", RECIPE),
     }
+
+
+def test_the_table_has_what_each_value_rests_on(finished: World):
+    train = read_train(finished.lake.store, "demo")
+    twin = train.filter(pl.col("representative").is_in(TWIN)).row(0, named=True)
+    assert twin["members"] == sorted(TWIN) and twin["sources"] == ["danbooru", "pixiv"]
+    assert twin[f"prompts__{RECIPE}"]
+    tags = {tag["tag"]: {by["source"] for by in tag["sources"]} for tag in twin["tags"]}
+    assert tags["hatsune_miku"] == {"danbooru"} and {"danbooru", "pixiv"} <= tags["1girl"]
+    said = {twin["artist__source"]: twin["artist"]}
+    said |= {lost["source"]: lost["value"] for lost in twin["artist__losing"]}
+    assert said == {"pixiv": "Ada", "danbooru": "bo"}
 
 
 def test_publishing_the_same_again_verifies_what_is_there(world: World):
