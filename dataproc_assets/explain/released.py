@@ -4,15 +4,18 @@ from typing import Any
 
 import polars as pl
 
+from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.release.select import train_table
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.lookup import rows_of
 
 PLACE = ("image_id", "representative", "file_name", "split", "shard")
 
 
 def released(lake: Lake, image_id: str | None, keys: list[str]) -> list[dict[str, Any]]:
-    """One entry a release of the project: `release`, `published`, `holds`, and where.
+    """One entry a release of the project: `release`, `published`, `holds`, and where, or `why` not.
 
     A release holds an image where it has its id, or any of the cluster's `keys` stood for one of
     its images, which then may have had another id.
@@ -33,8 +36,33 @@ def _of_release(lake: Lake, name: str, image_id: str | None, keys: list[str]) ->
     shards = _rows(lake, latents, pl.col("image_id").is_in(ids), ("shard",)) if latents else []
     told = {"release": name, "published": True, "holds": bool(places)}
     if places:
-        told |= {"images": places, "latents": [row["shard"] for row in shards]}
-    return told
+        return {**told, "images": places, "latents": [row["shard"] for row in shards]}
+    return {**told, "why": _why(lake, lake.project.releases[name], image_id)}
+
+
+def _why(lake: Lake, config: ReleaseConfig, image_id: str | None) -> str:
+    """The step of the funnel that takes the image away, as the tables and the YAML now are."""
+    images = rows_of(lake.store, lake.path("images"), [image_id] if image_id else [])
+    if images.is_empty():
+        return "it is no image"
+    recipes = [(recipe, lake.path("sanitized", recipe)) for recipe in config.recipes]
+    sanitized = {recipe: rows_of(lake.store, path, [image_id or ""]) for recipe, path in recipes}
+    selection = train_table(_with_scores(lake, images, config), sanitized, config)
+    for step in selection.funnel:
+        if step.after < step.before:
+            return f"it is taken away by the step '{step.name}'"
+    caps = config.caps.model_dump(exclude_none=True)
+    full = f"a cap of {', '.join(caps)} was full, or " if caps else ""
+    return f"{full}it was published before the image was as it is"
+
+
+def _with_scores(lake: Lake, images: pl.DataFrame, config: ReleaseConfig) -> pl.DataFrame:
+    """The image's row with the representative's scores that the release asks for."""
+    asked = [name for name in config.select.scores if name not in images.columns]
+    key = images["representative"][0]
+    source = key.partition("/")[0]
+    row = rows_of(lake.store, lake.path("augmented", source), [key])
+    return images.with_columns(row[f"{source}__{name}"].alias(name) for name in asked)
 
 
 def _rows(

@@ -82,6 +82,12 @@ def test_a_duplicate_names_who_replaced_it_and_goes_on_with_its_image(finished):
     }
 
 
+def test_a_release_that_does_not_hold_an_image_says_by_which_step(finished):
+    answer = told(finished.lake, AI)
+    assert "step 'kept by recipe animagine4'" in answer["ended"][-1]["why"]
+    assert "does not hold it: it is taken away by" in text(answer)
+
+
 def test_of_a_quarantined_image_no_word_is_told(finished):
     answer = told(finished.lake, NEVER)
     assert answer["safety"]["held"] and answer["safety"]["facts"][NEVER] == ["never_tag"]
