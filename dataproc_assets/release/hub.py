@@ -114,7 +114,7 @@ def explained(target: Target, token: str) -> Iterator[None]:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, HfHubHTTPError):
             cause = cause.__cause__
-        text = _why(target, cause or error) if cause else f"{type(error).__name__}: {error}"
+        text = _why(target, cause) if cause else f"{type(error).__name__}: {error}"
         text = text.replace(token, "…")
         raise PushError(f"{target.url}: {text}") from None
 

@@ -101,16 +101,23 @@ def test_webdataset_decodes_latents_a_bucket_at_a_time(store, rows):
     assert sorted(seen) == sorted(by_id)
 
 
-def card_code(here: Path) -> str:
-    """The code that the card tells."""
-    found = re.search("```python\n(.*?)```", (here / "README.md").read_text("utf-8"), re.DOTALL)
-    assert found is not None
-    return found[1]
+def card_code(here: Path) -> list[str]:
+    """The pieces of code that the card tells."""
+    return re.findall("```python\n(.*?)```", (here / "README.md").read_text("utf-8"), re.DOTALL)
+
+
+def test_webdataset_opens_the_folder_as_its_card_says(here, rows):
+    names: dict[str, Any] = {"here": str(here)}
+    exec(card_code(here)[1], names)
+    samples = list(names["samples"])
+    assert [sample["__key__"] for sample in samples] == [row["image_id"] for row in rows]
+    sizes = [image_of(sample).size for sample in samples]
+    assert sizes == [(row["width"], row["height"]) for row in rows]
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_datasets_opens_the_folder_as_its_card_says(here, rows, crawl, streaming):
-    code = card_code(here)
+    code = card_code(here)[0]
     if streaming:
         code = code.replace('split="train"', 'split="train", streaming=True')
     names: dict[str, Any] = {"here": str(here)}
