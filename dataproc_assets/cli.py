@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dataproc_assets.commands.diff import diff
 from dataproc_assets.commands.explain import explain
 from dataproc_assets.commands.lake import the_lake
 from dataproc_assets.commands.release import release
@@ -135,6 +136,7 @@ def gallery(port: int, host: str) -> None:
         server.serve_forever()
 
 
+cli.add_command(diff)
 cli.add_command(explain)
 cli.add_command(release)
 cli.add_command(unpack)

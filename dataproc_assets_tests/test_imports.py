@@ -12,7 +12,7 @@ import pytest
 import dataproc_assets
 
 ROOT = Path(dataproc_assets.__file__).parent
-# what each package may import of the others; `defs`, `what_if`, `commands` and modules above may
+# what each package may import of the others; `defs`, `what_if`, `diff`, `commands` and others may
 # import all
 BELOW = {
     "config": set(),
@@ -70,7 +70,7 @@ IMPORTS = imports()
 
 def test_every_package_has_its_place_in_the_order():
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert packages == {*BELOW, "commands", "defs", "what_if"}
+    assert packages == {*BELOW, "commands", "defs", "diff", "what_if"}
 
 
 def test_imports_run_downwards():

@@ -4,7 +4,8 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
-from dataproc_assets.config.releases import LatentsConfig, Select
+from dataproc_assets.config.releases import LatentsConfig, ReleaseConfig, Select
+from dataproc_assets.config.settings import settings
 from dataproc_assets.dedup import LEDGER_SCHEMA, families, new_founders
 from dataproc_assets.defs.checks import release as checks
 from dataproc_assets.defs.flags import flags
@@ -17,7 +18,7 @@ from dataproc_assets.release.encoded import latent_index, latent_todo, latent_un
 from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import Manifest
 from dataproc_assets.release.publish import publish, read_train
-from dataproc_assets.release.select import train_table
+from dataproc_assets.release.select import Selection, train_table
 from dataproc_assets.runners import Job, make_runner
 from dataproc_assets.safety.flags import DROP_FLAGS
 from dataproc_assets.storage import layout
@@ -28,10 +29,7 @@ from dataproc_assets.storage.ledger import append_ledger, read_ledger
 def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
     """Publish a release; what is unsafe is found afresh here, whatever the checks before said."""
     config = lake.project.releases[name]
-    images = with_scores(lake, lake.read("images").collect(), config.select)
-    sanitized = {recipe: lake.read("sanitized", recipe).collect() for recipe in config.recipes}
-    alike = families(lake.read("members").collect(), lake.read("dedup_cross").collect())
-    selection = train_table(images, sanitized, config, alike)
+    selection = selected(lake, config)
     inputs = {f"sanitized/{r}": lake.state("sanitized", r) for r in config.recipes}
     published = publish(
         lake.store,
@@ -39,7 +37,8 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
         selection.table,
         addresses=lake.read_all("inventory").collect(),
         inputs={"images": lake.state("images", None), **inputs},
-        forbidden=_forbidden(lake, images, config.recipes),
+        settings=settings(lake.project),
+        forbidden=_forbidden(lake, lake.read("images").collect(), config.recipes),
         code_version=lake.code_version("release", name),
         funnel=selection.funnel,
         recipes=lake.project.recipes,
@@ -50,6 +49,14 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
     verb = "published" if published.created else "is published already, and intact"
     context.log.info(f"release {name} {verb}: {selection.table.height} images")
     return _manifest_result(lake, "release", name, published.manifest)
+
+
+def selected(lake: Lake, config: ReleaseConfig) -> Selection:
+    """What a release holds of the tables as they are."""
+    images = with_scores(lake, lake.read("images").collect(), config.select)
+    sanitized = {recipe: lake.read("sanitized", recipe).collect() for recipe in config.recipes}
+    alike = families(lake.read("members").collect(), lake.read("dedup_cross").collect())
+    return train_table(images, sanitized, config, alike)
 
 
 def with_scores(lake: Lake, images: pl.DataFrame, select: Select) -> pl.DataFrame:

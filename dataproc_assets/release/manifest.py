@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dataproc_assets.storage.layout import latents_path, release_path
@@ -15,11 +15,15 @@ READ_BYTES = 1 << 26
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of a release: SHA-256 (hex), bytes, and rows where it has rows."""
+    """A file of a release: SHA-256 (hex), bytes, and rows where it has rows.
+
+    `version` is the object's VersionId on a bucket that keeps versions.
+    """
 
     sha256: str
     size: int
     rows: int | None
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Manifest:
 
     `root` is the folder of its files below the storage root, named by the digest; `files` has
     their paths below `root`. `digest` is over what the release was asked to hold: its rows and
-    its config. `inputs` are the digests of the stage tables that the rows came from.
+    its config. `inputs` are the digests of the stage tables that the rows came from, `settings`
+    what of the configuration decided over them.
     """
 
     name: str
@@ -40,10 +45,15 @@ class Manifest:
     code_version: str
     counts: dict[str, Any]
     files: dict[str, FileEntry]
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
+        value = asdict(self)
+        for entry in value["files"].values():
+            if entry["version"] is None:
+                del entry["version"]
+        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
         return f"{text}\n".encode()
 
 

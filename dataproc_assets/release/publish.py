@@ -42,6 +42,7 @@ def publish(
     *,
     addresses: pl.DataFrame,
     inputs: dict[str, str],
+    settings: dict[str, Any] | None = None,
     forbidden: Collection[str],
     code_version: str,
     funnel: Iterable[Step] = (),
@@ -57,6 +58,7 @@ def publish(
         table: what `train_table` returned; its `representative` is looked up in `addresses`.
         addresses: `image_key`, `uri`, `offset`, `length`, `size` (bytes), `ext`: the inventories.
         inputs: the digests of the stage tables that `table` was made of, by name.
+        settings: what of the configuration decided over the rows, for the manifest.
         forbidden: image_ids that must not be written. Recompute it: this is the last gate.
         recipes: by name, for the dataset card, which tells their order.
         read: gives an address's bytes.
@@ -91,6 +93,7 @@ def publish(
             code_version=code_version,
             counts=counts,
             files=dict(sorted(build.files.items())),
+            settings=settings or {},
         )
 
     def conflict(existing: Manifest) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 from dataproc_assets.what_if.fates import Fates
 
 GONE = "not known"
+HELD = "held"
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,10 @@ class Changes:
 
     Attributes:
         counts: where, fate, now, then: rows by fate, of all keys (`where` is empty), of the images
-            of each recipe, by its name, and of the `pairs` that the search found.
+            of each recipe and release, by its name, and of the `pairs` that the search found.
         moves: where, fate, fate_then, rows, keys (all that move so, sorted), the largest first.
-            Images that a recipe has only now, or no more, move as keys and are not told again.
+            Images that a recipe or a release has only now, or no more, are those that move as
+            keys or in a recipe, and are told there; but for what a release's own setting changes.
         prompts: by recipe, the images whose prompts are others, of those that are there in both.
     """
 
@@ -37,6 +39,9 @@ def changes(now: Fates, then: Fates) -> Changes:
     pairs = [_both("", now.keys, then.keys)]
     for recipe in now.recipes:
         pairs.append(_both(recipe, now.recipes[recipe], then.recipes[recipe]))
+    for name in now.releases:
+        sides = (side.releases[name].with_columns(fate=pl.lit(HELD)) for side in (now, then))
+        pairs.append(_both(f"release {name}", *sides))
     both = pl.concat(pairs)
     was = both.group_by("where", "fate").agg(now=pl.len())
     will = both.group_by("where", fate="fate_then").agg(then=pl.len())
@@ -48,9 +53,14 @@ def changes(now: Fates, then: Fates) -> Changes:
         .vstack(_pairs(now.pairs, then.pairs))
         .sort("where", "fate")
     )
+    differs = both.filter(pl.col("fate") != pl.col("fate_then"))
     told_once = (pl.col("where") == "") | ((pl.col("fate") != GONE) & (pl.col("fate_then") != GONE))
+    told = differs.filter(told_once)
+    only = differs.filter(pl.col("where").str.starts_with("release ")).join(
+        told.select("image_key"), on="image_key", how="anti"
+    )
     moves = (
-        both.filter((pl.col("fate") != pl.col("fate_then")) & told_once)
+        pl.concat([told, only])
         .group_by("where", "fate", "fate_then")
         .agg(rows=pl.len(), keys=pl.col("image_key").sort())
         .sort(["where", "rows", "fate", "fate_then"], descending=[False, True, False, False])

@@ -80,7 +80,7 @@ def outcomes(
     for some, project in zip(asked, projects, strict=True):
         with over(lake, project) as changed:
             say(f"{' '.join(some)} …")
-            made = _make(changed)
+            made = make(changed)
             tables = gallery_tables(changed) if pictures else None
             found.append(Outcome(some, made, fates(changed), _without(changed), tables))
     return found
@@ -110,7 +110,7 @@ def _must_be_fresh(lake: Lake) -> None:
                 )
 
 
-def _make(lake: Lake) -> list[str]:
+def make(lake: Lake) -> list[str]:
     """Make what the changed configuration makes stale; returns the stages."""
     made: list[str] = []
     for stage, body in STAGES.items():

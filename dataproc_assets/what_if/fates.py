@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from dataproc_assets.defs.release import selected
 from dataproc_assets.storage.lake import Lake
 
 IMAGE = "an image of its own"
@@ -17,11 +18,13 @@ class Fates(NamedTuple):
             `duplicate`, or IMAGE), and `image_key` of its `representative` where it has one.
         recipes: by recipe, one row an image: image_key of the representative, `fate`, the reason
             that dropped it or `kept`, and `said`, which is equal for equal prompts.
+        releases: by release, one row an image that it would hold: image_key of the representative.
         pairs: how many near-duplicate pairs there are of each kind.
     """
 
     keys: pl.DataFrame
     recipes: dict[str, pl.DataFrame]
+    releases: dict[str, pl.DataFrame]
     pairs: dict[str, int]
 
 
@@ -50,7 +53,11 @@ def fates(lake: Lake) -> Fates:
     )
     recipes = {recipe: _of_recipe(lake, recipe) for recipe in sorted(lake.project.recipes)}
     pairs = lake.read("dedup_cross").group_by("kind").agg(pl.len()).collect()
-    return Fates(keys, recipes, dict(pairs.iter_rows()))
+    releases = {
+        name: selected(lake, config).table.select(image_key="representative").sort("image_key")
+        for name, config in sorted(lake.project.releases.items())
+    }
+    return Fates(keys, recipes, releases, dict(pairs.iter_rows()))
 
 
 def _of_recipe(lake: Lake, recipe: str) -> pl.DataFrame:

@@ -1,0 +1,49 @@
+"""The page that shows a difference, with pictures of whom it touches."""
+
+from typing import Any
+
+import polars as pl
+
+from dataproc_assets.defs.gallery import gallery_tables
+from dataproc_assets.diff.releases import Difference
+from dataproc_assets.diff.report import SHIFTS, by_parts, by_reason
+from dataproc_assets.gallery.cards import Cards, drawn
+from dataproc_assets.gallery.extra import write_page
+from dataproc_assets.gallery.view import Page
+from dataproc_assets.jobs.decode import decode
+from dataproc_assets.models.base import DecodedImage
+from dataproc_assets.storage.address import read_address
+from dataproc_assets.storage.lake import Lake
+
+
+def draw(lake: Lake, found: Difference, reasons: dict[str, list[str]]) -> str:
+    """Write `gallery/diff.html` and return its path. What must not be shown is not."""
+    limits, config = lake.project.profile.decode, lake.project.gallery
+
+    def read_picture(uri: str, offset: int | None, length: int | None) -> DecodedImage:
+        return decode(read_address(uri, offset, length, limits.max_bytes), limits)
+
+    def groups(cards: Cards, kind: str, named: dict[str, list[str]]) -> list[dict[str, Any]]:
+        told = []
+        for reason, keys in named.items():
+            order = drawn(pl.DataFrame({"image_key": keys}), "image_key", config)["image_key"]
+            shown = cards.listed(order.head(config.samples))
+            told.append({"kind": kind, "reason": reason, "count": len(keys), "cards": shown})
+        return told
+
+    def make(cards: Cards) -> Page:
+        values = {
+            "one": found.one,
+            "other": found.other,
+            "settings": [(".".join(p[1:]), old, new) for p, old, new in found.settings],
+            "groups": [
+                *groups(cards, "added", by_reason(found.added, reasons)),
+                *groups(cards, "removed", by_reason(found.removed, reasons)),
+                *groups(cards, "other prompts", by_parts(found.changed)),
+            ],
+            "balance": found.balance.head(2 * SHIFTS).to_dicts(),
+        }
+        title = f"{found.one.name} → {found.other.name}"
+        return Page("diff.html", title, "diff", values, "diff.html")
+
+    return write_page(lake.store, [gallery_tables(lake)], read_picture, config, make)
