@@ -22,5 +22,7 @@ def fingerprint(config: MetricConfig | VaeConfig) -> str:
     for model in (values, values.get("encoder", {})):
         if model.get("precision") == "float32":  # as what was scored before it could be chosen
             del model["precision"]
+    if values.get("latent") == "mean":  # likewise; and the seed is a sample's alone
+        del values["latent"], values["seed"]
     text = json.dumps(pins(values), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

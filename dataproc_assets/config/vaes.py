@@ -1,8 +1,11 @@
 """Autoencoders of `conf/vaes/*.yaml`."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from dataproc_assets.config.base import Name, StrictModel
+from dataproc_assets.config.metric_base import Precision
 from dataproc_assets.config.weights import File, Folder
 
 
@@ -12,6 +15,10 @@ class VaeConfig(StrictModel):
     It comes as a `folder` of diffusers, or as an `architecture` (a config.json of diffusers) and
     `weights`, whose names may be those of diffusers or of the original LDM: then a whole
     checkpoint will do, of which the autoencoder alone is read.
+
+    `precision` is of a GPU that computes with it; elsewhere it is float32. `latent` is the
+    posterior's mean, or a sample of it whose noise is a draw by `seed`, the image's hash and its
+    bucket.
     """
 
     name: Name
@@ -21,6 +28,9 @@ class VaeConfig(StrictModel):
     channels: int = Field(gt=0)
     factor: int = Field(gt=0)
     scaling: float = Field(gt=0)
+    precision: Precision = "float32"
+    latent: Literal["mean", "sample"] = "mean"
+    seed: int = Field(0, ge=0)
     version: int = Field(ge=1)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Encoding: every image of the unit files becomes the mean of the VAE's posterior, in its bucket.
+"""Encoding: every image of the unit files becomes a latent of the VAE, in its bucket.
 
 Run as `python -m dataproc_assets.jobs.encode_latents --base DIR`; the folders below DIR are those
 of SageMaker Processing (see `host`). Unit files `{unit}.todo.parquet` hold sha256, uri, offset,
@@ -6,8 +6,9 @@ length, bucket_width and bucket_height; each gives one part.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,9 @@ from dataproc_assets.config.latents import EncodeConfig, latent_fingerprint
 from dataproc_assets.jobs.cut import cut
 from dataproc_assets.jobs.decode import DecodeError, decode
 from dataproc_assets.jobs.host import run_worker, shared_units
+from dataproc_assets.jobs.in_order import InOrder
+from dataproc_assets.jobs.latent_batches import LatentBatches
+from dataproc_assets.jobs.latent_noise import normal_noise
 from dataproc_assets.jobs.latent_rows import LatentRows, Picture, Request
 from dataproc_assets.jobs.parts import is_done, write_part
 from dataproc_assets.jobs.pool import OrderedPool, Ticket
@@ -25,6 +29,9 @@ from dataproc_assets.models.torch_threads import use_threads
 from dataproc_assets.models.vae import Vae, load_vae
 from dataproc_assets.storage.layout import latent_part_path
 from dataproc_assets.storage.objects import open_store
+
+BATCHES_AHEAD = 2  # that a GPU computes, or whose results wait
+PARTS_AHEAD = 1  # whole units in memory behind the one that is written
 
 
 class Encoding:
@@ -38,14 +45,19 @@ class Encoding:
         self.fingerprint = latent_fingerprint(config.vae, config.decode)
         self.units = {unit: pl.read_parquet(path) for unit, path in units.items()}
         self.progress = ProgressFile(outputs, rank, sum(u.height for u in self.units.values()))
+        self._written: SimpleQueue[int] = SimpleQueue()
 
     @cached_property
     def vae(self) -> Vae:
         """Loaded when the first unit asks, so never for nothing."""
-        return load_vae(self.config.vae, self.config.device)
+        config = self.config
+        return load_vae(config.vae, config.device, self._compiled() if config.compile else ())
 
     def run(self) -> None:
         """Write a part for every unit that has none.
+
+        Reading, rows and previews, and writing each have threads of their own: this one feeds
+        the VAE. A unit's part is written while the next units are encoded.
 
         Raises:
             StorageOutageError: too many images in a row could not be read.
@@ -58,32 +70,49 @@ class Encoding:
             ahead=2 * self.config.batch_size + self.config.readers,
         )
         pictures = pool.map(request for unit in self.units for request in self._requests(unit))
-        rows: LatentRows | None = None
-        for picture in pictures:
-            rows = rows or self._rows()
-            rows.add(picture)
-            self.progress.add(picture.error)
-            outage.see(picture.status, picture.request.uri, picture.error)
-            if picture.request.is_last:
-                self._write(picture.request.unit, rows)
-                rows = None
+        with InOrder(PARTS_AHEAD) as writer, InOrder(BATCHES_AHEAD) as collector:
+            batches: LatentBatches | None = None
+            for picture in pictures:
+                batches = batches or self._batches(picture.request.unit, collector)
+                batches.add(picture)
+                self.progress.add(picture.error)
+                outage.see(picture.status, picture.request.uri, picture.error)
+                if picture.request.is_last:
+                    rows = batches.finish()
+                    collector.submit(partial(writer.submit, partial(self._write, rows)))
+                    batches = None
+                self._count_written()
+        self._count_written()
         self.progress.write()
 
-    def _rows(self) -> LatentRows:
-        config = self.config
-        return LatentRows(self.vae, config.batch_size, config.sample_share, config.device)
+    def _batches(self, unit: str, collector: InOrder) -> LatentBatches:
+        # On a CPU the VAE takes one picture at a time: padding would be encoded for nothing.
+        size = 1 if self.config.device == "cpu" else self.config.batch_size
+        return LatentBatches(unit, self.vae, collector, size, self.config.sample_share)
 
-    def _write(self, unit: str, rows: LatentRows) -> None:
-        frame = rows.frame()
+    def _compiled(self) -> list[tuple[int, int]]:
+        """The buckets with the most images: each takes a minute or more to compile."""
+        keys = ["bucket_width", "bucket_height"]
+        counts = pl.concat([unit.select(keys) for unit in self.units.values()])
+        most = counts.group_by(keys).len().sort(pl.col("len") * -1, *keys)
+        return most.select(keys).head(self.config.compile_shapes).rows()
+
+    def _write(self, rows: LatentRows) -> None:
+        """In the writer's thread; the progress file is another's."""
         about: dict[str, object] = {
-            "unit": unit,
+            "unit": rows.unit,
             "vae": self.config.vae.name,
             "device": self.config.device,
             "seconds": {"encode": rows.seconds},
         }
-        write_part(self.store, self._part(unit), frame, about)
-        self.progress.parts += 1
-        self.progress.write()
+        write_part(self.store, self._part(rows.unit), rows.frame(), about)
+        self._written.put(rows.not_finite)
+
+    def _count_written(self) -> None:
+        while not self._written.empty():
+            self.progress.parts += 1
+            if not_finite := self._written.get():
+                self.progress.errors["not_finite"] += not_finite
 
     def _part(self, unit: str) -> str:
         return latent_part_path(self.fingerprint, unit)
@@ -114,7 +143,9 @@ class Encoding:
         if image.sha256 != request.sha256:
             return Picture(request, "retry", "changed: the bytes are not those that were scored")
         pixels, crop = cut(image.image, *request.bucket)
-        return Picture(request, size=(image.width, image.height), crop=crop, pixels=pixels)
+        noise = normal_noise(request, self.config.vae)
+        size = (image.width, image.height)
+        return Picture(request, size=size, crop=crop, pixels=pixels, noise=noise)
 
     def _too_slow(self, request: Request) -> Picture:
         return Picture(request, "failed", f"too_slow: over {self.config.decode.max_seconds:g} s")

@@ -1,19 +1,16 @@
 """The rows of a latent part: a picture's latent, how it was cut, and a sample's reconstruction."""
 
-import time
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import torch
 import xxhash
 from PIL import Image
 
-from dataproc_assets.jobs.cut import psnr, to_pixels, to_signed
-from dataproc_assets.models.base import in_fixed_batches
-from dataproc_assets.models.vae import Vae
+from dataproc_assets.jobs.cut import psnr
+from dataproc_assets.models.pending import Pending
 from dataproc_assets.transforms.buckets import Crop
 
 LATENT_SCHEMA = pl.Schema(
@@ -68,75 +65,69 @@ class Picture:
     size: tuple[int, int] = (0, 0)
     crop: Crop | None = None
     pixels: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8))
+    noise: np.ndarray | None = None
 
 
 class LatentRows:
-    """Collects the pictures of a unit and encodes them in batches of one bucket.
+    """The rows of one unit's part as they come. `seconds` is what the VAE has taken so far."""
 
-    `seconds` is what the VAE has taken so far.
-    """
-
-    def __init__(self, vae: Vae, batch_size: int, sample_share: float, device: str) -> None:
-        self._vae = vae
-        self._share = sample_share
-        self._batch_size = batch_size
-        # On a CPU the VAE takes one picture at a time: padding would be encoded for nothing.
-        self._shape = 1 if device == "cpu" else batch_size
-        self._waiting: list[Picture] = []
-        self._rows: list[dict[str, Any]] = []
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
         self.seconds = 0.0
+        self.not_finite = 0
+        self._frames: list[pl.DataFrame] = []
+        self._previews: list[tuple[str, int, int, float, bytes]] = []
 
-    def add(self, picture: Picture) -> None:
-        """Take a picture in. Pictures come bucket by bucket."""
-        if picture.status != "ok":
-            self._rows.append(_row(picture))
-            return
-        if self._waiting and self._waiting[0].request.bucket != picture.request.bucket:
-            self._encode()
-        self._waiting.append(picture)
-        if len(self._waiting) == self._batch_size:
-            self._encode()
+    def add_lost(self, picture: Picture) -> None:
+        """A picture that there is none of."""
+        self._add([_row(picture)])
+
+    def add_encoded(self, pictures: list[Picture], latents: Pending) -> None:
+        """Pictures and their latents, which are waited for."""
+        rows = [self._encoded(*pair) for pair in zip(pictures, latents.wait(), strict=True)]
+        self.seconds += latents.seconds
+        self._add(rows)
+
+    def add_decoded(self, pictures: list[Picture], decoded: Pending) -> None:
+        """Pictures and their reconstructions, which are waited for: PSNR and preview."""
+        for picture, again in zip(pictures, decoded.wait(), strict=True):
+            request = picture.request
+            found = (psnr(picture.pixels, again), _webp(again))
+            self._previews.append((request.sha256, *request.bucket, *found))
+        self.seconds += decoded.seconds
 
     def frame(self) -> pl.DataFrame:
         """All rows, by LATENT_SCHEMA, sorted by bucket and sha256."""
-        self._encode()
-        frame = pl.DataFrame(self._rows, schema=LATENT_SCHEMA, orient="row")
-        return frame.sort("bucket_width", "bucket_height", "sha256")
+        columns = [name for name in LATENT_SCHEMA if name not in ("psnr", "preview")]
+        key = ["sha256", "bucket_width", "bucket_height"]
+        types = {name: LATENT_SCHEMA[name] for name in (*key, "psnr", "preview")}
+        previews = pl.DataFrame(self._previews, schema=types, orient="row")
+        frame = pl.concat([LATENT_SCHEMA.to_frame(), *self._frames]).select(columns)
+        frame = frame.join(previews, on=key, how="left", maintain_order="left")
+        ok = pl.col("status") == "ok"
+        return frame.select(
+            *columns, *(pl.when(ok).then(pl.col(name)).alias(name) for name in ("psnr", "preview"))
+        ).sort("bucket_width", "bucket_height", "sha256")
 
-    def _encode(self) -> None:
-        if not self._waiting:
-            return
-        start = time.monotonic()
-        pixels = np.stack([picture.pixels for picture in self._waiting])
-        latents = in_fixed_batches(self._encoded, to_signed(pixels), self._shape)
-        for picture, latent in zip(self._waiting, latents, strict=True):
-            self._rows.append(self._encoded_row(picture, latent))
-        self._waiting.clear()
-        self.seconds += time.monotonic() - start
+    def _add(self, rows: list[dict[str, Any]]) -> None:
+        # A frame a batch: one of a whole unit's rows would hold the interpreter for long.
+        self._frames.append(pl.DataFrame(rows, schema=LATENT_SCHEMA, orient="row"))
 
-    def _encoded_row(self, picture: Picture, latent: np.ndarray) -> dict[str, Any]:
+    def _encoded(self, picture: Picture, latent: np.ndarray) -> dict[str, Any]:
+        row = _row(picture)
         if not np.isfinite(latent).all():
-            picture.status, picture.error = "failed", "not_finite: the VAE gave NaN or infinity"
-            return _row(picture)
-        values = _row(picture)
+            self.not_finite += 1
+            return row | {
+                "status": "failed",
+                "error": "not_finite: the VAE gave NaN or infinity",
+            }
         channels, height, width = latent.shape
-        values |= {
+        return row | {
             "latent": latent.astype("<f4").tobytes(),
             "latent_channels": channels,
             "latent_height": height,
             "latent_width": width,
         }
-        if is_drawn(picture.request.sha256, self._share):
-            again = in_fixed_batches(self._decoded, latent[None], self._shape)
-            decoded = to_pixels(again)[0]
-            values |= {"psnr": psnr(picture.pixels, decoded), "preview": _webp(decoded)}
-        return values
-
-    def _encoded(self, batch: np.ndarray) -> np.ndarray:
-        return self._vae.encode(torch.from_numpy(batch)).numpy()
-
-    def _decoded(self, batch: np.ndarray) -> np.ndarray:
-        return self._vae.decode(torch.from_numpy(batch)).numpy()
 
 
 def is_drawn(sha256: str, share: float) -> bool:

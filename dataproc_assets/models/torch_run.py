@@ -16,15 +16,21 @@ class CompileError(Exception):
     """torch.compile does not work on this machine."""
 
 
-def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
-    """Matrix products in bfloat16, where it is asked for and the device computes with it.
+def compute_dtype(device: str, precision: Precision) -> torch.dtype:
+    """bfloat16, where it is asked for and the device computes with it; else float32.
 
     A CPU stays in float32: one without matrix units for bfloat16 took twice the time with it. So
     does a GPU that only emulates it.
     """
     if precision == "float32" or not device.startswith("cuda"):
-        return nullcontext()
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float32
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float32
+
+
+def autocast(device: str, precision: Precision) -> AbstractContextManager[object]:
+    """Matrix products in the `compute_dtype`."""
+    if compute_dtype(device, precision) == torch.float32:
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16)
 
@@ -39,7 +45,7 @@ def forward_of(
     Raises:
         CompileError: when it is called, where torch.compile does not work.
     """
-    run = _compiled(network) if compiled else network
+    run = compiled_network(network) if compiled else network
 
     def forward(block: np.ndarray) -> torch.Tensor:
         with torch.inference_mode(), autocast(device, precision):
@@ -48,7 +54,12 @@ def forward_of(
     return forward
 
 
-def _compiled(network: Network) -> Network:
+def compiled_network(network: Network) -> Network:
+    """A network that is compiled for each shape it is called with.
+
+    Raises:
+        CompileError: when it is called, where torch.compile does not work.
+    """
     fast = torch.compile(network, dynamic=False)
 
     def run(batch: torch.Tensor) -> torch.Tensor:

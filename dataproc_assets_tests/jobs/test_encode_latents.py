@@ -1,5 +1,7 @@
+import errno
 import json
 import time
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +16,8 @@ from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.config.weights import File
 from dataproc_assets.jobs import encode_latents
 from dataproc_assets.jobs.cut import cut, psnr, to_pixels, to_signed
-from dataproc_assets.jobs.latent_rows import LATENT_SCHEMA, is_drawn
+from dataproc_assets.jobs.latent_noise import normal_noise
+from dataproc_assets.jobs.latent_rows import LATENT_SCHEMA, Request, is_drawn
 from dataproc_assets.jobs.read import StorageOutageError, read_image
 from dataproc_assets.models.vae import load_vae
 from dataproc_assets.runners import JobFailed, make_runner
@@ -178,3 +181,41 @@ def test_two_processes_give_the_same_part_and_one_failure_names_its_reason(
     wrong = vae.model_copy(update={"weights": File(uri=vae.weights.uri, sha256="0" * 64)})
     with pytest.raises(JobFailed, match=r"WeightsError.*conf/vaes/drawn\.yaml: weights"):
         make_runner(runner_config()).run(encode_job(store, wrong, units))
+
+
+def test_a_sample_is_the_same_in_any_company_and_is_not_the_mean(encoded, tmp_path, vae, crawl):
+    drawn = vae.model_copy(update={"latent": "sample", "seed": 3})
+    frame = todo(crawl).sort("sha256")
+    for unit, rows in (("all", frame), ("a", frame.head(2)), ("b", frame.tail(3))):
+        encode(tmp_path, drawn, rows, unit)
+    whole = part(tmp_path, drawn, "all")
+    assert pl.concat([part(tmp_path, drawn, "a"), part(tmp_path, drawn, "b")]).equals(whole)
+    assert set(whole["latent"]).isdisjoint(part(encoded[0], vae)["latent"])
+
+
+def test_noise_is_normal_and_each_images_own(vae):
+    drawn = vae.model_copy(update={"latent": "sample"})
+    request = Request("u", "ab", "x", None, None, 512, 256, True)
+    noise = normal_noise(request, drawn)
+    assert noise is not None
+    assert (noise.shape, noise.dtype) == ((4, 32, 64), np.float32)
+    assert abs(noise.mean()) < 0.05 and abs(noise.std() - 1) < 0.05
+    other = normal_noise(replace(request, sha256="cd"), drawn)
+    assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 0.05
+    assert normal_noise(request, vae) is None
+
+
+def test_a_part_that_cannot_be_written_ends_the_job_and_the_rerun_has_it(
+    encoded, tmp_path, vae, crawl, monkeypatch
+):
+    def full(self, path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "put", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            encode(tmp_path, vae, todo(crawl), sample_share=1.0)
+    assert not list(tmp_path.rglob("*.parquet"))
+    encode(tmp_path, vae, todo(crawl), sample_share=1.0)
+    path = latent_part_path(latent_fingerprint(vae, WHITE), "u")
+    assert (tmp_path / path).read_bytes() == (encoded[0] / path).read_bytes()

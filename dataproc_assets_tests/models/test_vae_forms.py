@@ -1,5 +1,6 @@
 """An autoencoder in each form that files of one come in: it computes the same in all."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def model() -> AutoencoderKL:
 
 @pytest.fixture(scope="module")
 def expected(model) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents and pictures, one by one as on any CPU."""
+    """Latents and pictures, one by one and channels-last as on any CPU."""
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         latents = [model.encode(one[None]).latent_dist.mode() for one in PICTURES]
         pictures = [model.decode(one).sample.clamp(-1, 1) for one in latents]
@@ -90,6 +92,7 @@ def test_a_folder_from_before_attention_was_renamed(tmp_path, model, expected):
     save_file(names, weights)
     assert same(vae_folder(tmp_path, SMALL_VAE), expected)
     by_diffusers = AutoencoderKL.from_pretrained(tmp_path, local_files_only=True)
+    by_diffusers = by_diffusers.to(memory_format=torch.channels_last)
     with torch.inference_mode():
         theirs = by_diffusers.encode(PICTURES[:1]).latent_dist.mode()
     assert torch.equal(theirs, expected[0][:1])
