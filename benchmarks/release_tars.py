@@ -56,7 +56,7 @@ def ours(files: Path, target: Path) -> None:
     for number, start in enumerate(bounds[:-1]):
         for row in rows[start : bounds[number + 1]]:
             row["shard"] = shard_name("train", number)
-    build = Build(ObjectStore(str(target)), "releases/made", "0" * 64)
+    build = Build(ObjectStore(str(target)), "releases/made", "0" * 64, "1")
     write_shards(build, release_config(recipes=["plain"]), pl.DataFrame(rows), read_address)
 
 

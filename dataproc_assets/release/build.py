@@ -1,15 +1,18 @@
 """Writing a folder that becomes visible all at once, and goes on where a killed run stopped.
 
-Files go to `{folder}/{digest}/…`, where no reader looks before `{folder}/manifest.json` names that
-folder; the manifest is created last, by one atomic write that fails where there is one. Runs of
-other content therefore never meet, and a run of the same content takes over what is there: a file
-counts as written when its mark, `{folder}/.marks/{digest}/…`, is there and its bytes agree.
+Files go to `{folder}/{root}/…`, where no reader looks before `{folder}/manifest.json` names that
+folder; the manifest is created last, by one atomic write that fails where there is one. The root's
+name is of the content and of the code that writes it, so that runs of other content, or that would
+write the same content in other bytes, never meet. A run of the same takes over what is there: a
+file counts as written when its mark, `{folder}/.marks/{root}/…`, is there and its bytes agree.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import polars as pl
 
 from dataproc_assets.release.manifest import (
     MANIFEST,
@@ -20,7 +23,7 @@ from dataproc_assets.release.manifest import (
     verify_folder,
 )
 from dataproc_assets.release.tars import Written
-from dataproc_assets.storage.digest import bytes_digest
+from dataproc_assets.storage.digest import bytes_digest, json_digest
 from dataproc_assets.storage.objects import ObjectStore
 
 
@@ -44,25 +47,26 @@ class Published:
 class Build:
     """The files of one digest, on their way into one folder."""
 
-    def __init__(self, store: ObjectStore, folder: str, digest: str) -> None:
+    def __init__(self, store: ObjectStore, folder: str, digest: str, code_version: str) -> None:
         self.store = store
         self.folder = folder
-        self.root = f"{folder}/{digest[:16]}"
+        name = json_digest([digest, code_version, pl.__version__])[:16]
+        self.root = f"{folder}/{name}"
         self.files: dict[str, FileEntry] = {}
-        self._marks = f"{folder}/.marks/{digest[:16]}"
+        self._marks = f"{folder}/.marks/{name}"
 
     def write(self, path: str, data: bytes, rows: int | None = None) -> None:
         """Write a small file."""
-        self.store.put(f"{self.root}/{path}", data)
-        self.files[path] = FileEntry(bytes_digest(data), len(data), rows)
+        version = self.store.put(f"{self.root}/{path}", data)
+        self.files[path] = FileEntry(bytes_digest(data), len(data), rows, version)
 
     def write_file(self, path: str, make: Callable[[Path], Written]) -> None:
         """Write a large file, made on local disk by `make`, unless an earlier run wrote it."""
         done = self._done(path)
         if done is None:
-            with self.store.making(f"{self.root}/{path}", f"{self.folder}/.making") as local:
-                written = make(local)
-            done = FileEntry(written.sha256, written.size, written.rows)
+            with self.store.making(f"{self.root}/{path}", f"{self.folder}/.making") as made:
+                written = make(made.path)
+            done = FileEntry(written.sha256, written.size, written.rows, made.version)
             self.store.put(f"{self._marks}/{path}.json", json.dumps(asdict(done)).encode())
         self.files[path] = done
 
@@ -90,12 +94,14 @@ def publish_once(
     store: ObjectStore,
     folder: str,
     digest: str,
+    code_version: str,
     fill: Callable[[Build], Manifest],
     conflict: Callable[[Manifest], str],
 ) -> Published:
     """Fill a folder and commit it, or verify the one of the same digest that is there.
 
     Args:
+        code_version: two runs of one digest write the same bytes where this is the same too.
         fill: writes all files and returns their manifest.
         conflict: what a person is told about a manifest of another digest.
 
@@ -105,7 +111,7 @@ def publish_once(
     """
     existing = read_manifest(store, folder)
     if existing is None:
-        build = Build(store, folder, digest)
+        build = Build(store, folder, digest, code_version)
         try:
             manifest = fill(build)
             if build.commit(manifest):
@@ -113,9 +119,9 @@ def publish_once(
         except FileNotFoundError:  # another run has published, and removed what this one began
             if read_manifest(store, folder) is None:
                 raise
-            clean(store, folder)  # what this one wrote since
         existing = read_manifest(store, folder)
     assert existing is not None
+    clean(store, folder)  # what a run that was killed, or came late, has left
     if existing.digest != digest:
         raise ReleaseExistsError(conflict(existing))
     problems = verify_folder(store, folder)
@@ -131,7 +137,8 @@ def publish_once(
 def clean(store: ObjectStore, folder: str) -> list[str]:
     """Remove what is not of the published manifest from a folder; returns the paths removed.
 
-    Nothing is removed where nothing is published: it may be a run that is still at work.
+    With it goes what writes that were killed left. Nothing is removed where nothing is published:
+    it may be a run that is still at work.
     """
     manifest = read_manifest(store, folder)
     if manifest is None:
@@ -141,4 +148,5 @@ def clean(store: ObjectStore, folder: str) -> list[str]:
     left = [path for path in paths if path != f"{folder}/{MANIFEST}"]
     for path in left:
         store.delete(path)
+    store.abandon(folder)
     return left

@@ -100,7 +100,7 @@ def publish_latents(
             "any more, or name a new release in conf/releases"
         )
 
-    return publish_once(store, folder, digest, fill, conflict)
+    return publish_once(store, folder, digest, code_version, fill, conflict)
 
 
 def _indexed(name: str, train: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:

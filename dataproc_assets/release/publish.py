@@ -105,7 +105,7 @@ def publish(
             "conf/releases and give it a new `name`."
         )
 
-    return publish_once(store, release_path(config.name), digest, fill, conflict)
+    return publish_once(store, release_path(config.name), digest, code_version, fill, conflict)
 
 
 def read_train(store: ObjectStore, name: str) -> pl.DataFrame:

@@ -1,13 +1,15 @@
 """A folder or an S3 prefix behind one interface."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
 import polars as pl
@@ -15,16 +17,20 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store
 
 from dataproc_assets.storage.listed import OddKeyError, listed_rows, sorted_listing
+from dataproc_assets.storage.multipart import LARGE, abort_uploads, put_in_parts
+from dataproc_assets.storage.s3_client import s3_endpoint
 from dataproc_assets.storage.s3_errors import INVALID_PATH, explain
+from dataproc_assets.storage.writes import Made, WriteError, room
 
 if TYPE_CHECKING:
-    from obstore import GetResult
+    from obstore import GetOptions, GetResult, PutResult
     from obstore.store import ClientConfig, S3Config
     from obstore.store import ObjectStore as ObstoreStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PIECE = 8 << 20  # bytes that a stream gives at a time
 FILE_PIECE = 1 << 20  # those of a file: small enough for the processor's cache
+STAGED = re.compile(r"#\d+$")  # how the client names a file of a folder while it writes it
 PAGE = 1000  # objects that S3 gives at a time
 
 
@@ -55,25 +61,24 @@ class ObjectStore:
         if not self.is_s3:
             return cast("ObstoreStore", LocalStore(self.url, mkdir=True))
         bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
-        endpoints = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-        endpoint = next((os.environ[name] for name in endpoints if os.environ.get(name)), "")
+        endpoint = s3_endpoint()
         plain = endpoint.startswith("http://")  # whoever names such an endpoint means it
         options: ClientConfig = {"allow_http": True} if plain else {}
-        place: S3Config = {}
+        place: S3Config = {"checksum_algorithm": "SHA256"}  # the server verifies what it got
         if endpoint and os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") == "true":
             # the client takes such an endpoint as the bucket's own
-            place = {"aws_endpoint_url_s3": endpoint.replace("://", f"://{bucket}.", 1)}
+            place["aws_endpoint_url_s3"] = endpoint.replace("://", f"://{bucket}.", 1)
         store = S3Store(bucket, prefix=prefix or None, config=place, client_options=options)
         return cast("ObstoreStore", store)
 
-    def get(self, path: str, max_bytes: int | None = None) -> bytes:
-        """The object's bytes.
+    def get(self, path: str, max_bytes: int | None = None, *, version: str | None = None) -> bytes:
+        """The object's bytes, now or as they were in a version of a versioned bucket.
 
         Raises:
             FileNotFoundError: there is no such object.
             TooLargeError: it has more than `max_bytes`; it is then not read.
         """
-        answer = obstore.get(self._store, path)
+        answer = obstore.get(self._store, path, options=_at(version))
         if max_bytes is not None and answer.meta["size"] > max_bytes:
             raise TooLargeError(self.uri(path), answer.meta["size"])
         return bytes(answer.bytes())
@@ -90,15 +95,17 @@ class ObjectStore:
             raise EOFError(f"{self.uri(path)}: {len(data)} of {length} bytes at {offset}")
         return data
 
-    def stream(self, path: str) -> tuple[int, Iterator[bytes]]:
+    def stream(self, path: str, *, version: str | None = None) -> tuple[int, Iterator[bytes]]:
         """The object's size and its bytes, piece by piece: for one too large to hold in memory.
+
+        `version` is that of a versioned bucket; by default the present one is read.
 
         Raises:
             FileNotFoundError: there is no such object.
             ConnectionError: it cannot be read, or, from the iterator, not to its end.
         """
         with self._reading(path):
-            answer = obstore.get(self._store, path)
+            answer = obstore.get(self._store, path, options=_at(version))
         return answer.meta["size"], self._pieces(path, answer)
 
     def _pieces(self, path: str, answer: "GetResult") -> Iterator[bytes]:
@@ -122,41 +129,69 @@ class ObjectStore:
         except (BaseError, OSError) as error:
             raise ConnectionError(f"{self.uri(path)}: cannot be read: {explain(error)}") from error
 
-    def put(self, path: str, data: bytes) -> None:
-        """Write an object, replacing what was there."""
-        obstore.put(self._store, path, data)
+    def put(self, path: str, data: bytes) -> str | None:
+        """Write an object, replacing what was there; its version, where the bucket keeps them.
+
+        Raises WriteError.
+        """
+        if self.is_s3 and len(data) > LARGE:
+            return self._put_large(path, BytesIO(data), len(data))
+        with self._writing(path):
+            return _version(obstore.put(self._store, path, data, use_multipart=False))
 
     def put_new(self, path: str, data: bytes) -> bool:
-        """Write an object unless one is there; False when one was."""
-        try:
-            obstore.put(self._store, path, data, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            return False
+        """Write an object unless one is there; False when one was. Raises WriteError."""
+        with self._writing(path):
+            try:
+                obstore.put(self._store, path, data, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
         return True
 
-    def put_file(self, path: str, local: Path) -> None:
-        """Write an object from a local file, in parts where it is large."""
-        obstore.put(self._store, path, local)
+    def put_file(self, path: str, local: Path) -> str | None:
+        """Write an object from a local file, in parts where it is large, as `put` does."""
+        size = local.stat().st_size
+        if self.is_s3 and size > LARGE:
+            with local.open("rb") as file:
+                return self._put_large(path, file, size)
+        with self._writing(path):
+            return _version(obstore.put(self._store, path, local))
+
+    def _put_large(self, path: str, source: BinaryIO, size: int) -> str | None:
+        with self._writing(path):
+            return put_in_parts(*self.place(path), source, size)
 
     @contextmanager
-    def making(self, path: str, beside: str) -> Iterator[Path]:
+    def _writing(self, path: str) -> Iterator[None]:
+        """Whatever keeps an object from being written, as a WriteError that says what."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (BaseError, OSError) as error:
+            raise WriteError(f"{self.uri(path)}: cannot be written: {explain(error)}") from error
+
+    @contextmanager
+    def making(self, path: str, beside: str) -> Iterator[Made]:
         """A local file to write; when the block ends well it is the object at `path`.
 
         In a folder it is made in the folder `beside`, so that it need not be copied: what a killed
         process leaves there may be removed. For S3 it is made in the folder for temporary files.
+        Raises WriteError where there is no room for it.
         """
         near = None if self.is_s3 else Path(self.uri(beside))
         if near is not None:
             near.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=near) as folder:
-            local = Path(folder) / "file"
-            yield local
+            made = Made(Path(folder) / "file")
+            with room(made.path):
+                yield made
             if near is None:
-                self.put_file(path, local)
+                made.version = self.put_file(path, made.path)
             else:
                 target = Path(self.uri(path))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                local.replace(target)
+                made.path.replace(target)
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
@@ -234,6 +269,23 @@ class ObjectStore:
         except FileNotFoundError:
             return
 
+    def abandon(self, prefix: str) -> None:
+        """Remove what writes that were killed left below a folder; none may be at work there.
+
+        Those are parts of S3's uploads and the client's unnamed copies of files.
+        """
+        if self.is_s3:
+            abort_uploads(*self.place(f"{prefix}/"))
+            return
+        for file in Path(self.uri(prefix)).rglob("*#*"):
+            if STAGED.search(file.name):
+                file.unlink(missing_ok=True)
+
+    def place(self, path: str) -> tuple[str, str]:
+        """An object's bucket and key on S3."""
+        bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
+        return bucket, f"{prefix}/{path}".lstrip("/")
+
     def uri(self, path: str) -> str:
         """The absolute URI of an object: a file's path or `s3://bucket/key`."""
         return f"{self.url.rstrip('/')}/{path}"
@@ -244,6 +296,16 @@ class ObjectStore:
             raise ConnectionError(f"{self.url}: there is no such folder")
         with self._listing(prefix):
             next(iter(obstore.list(self._store, prefix or None, chunk_size=1)), None)
+
+
+def _at(version: str | None) -> "GetOptions":
+    return {"version": version} if version else {}
+
+
+def _version(answer: "PutResult") -> str | None:
+    """The version that a put was told; a bucket that keeps none any more says `null`."""
+    version = answer["version"]
+    return None if version == "null" else version
 
 
 @cache

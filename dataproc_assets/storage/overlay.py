@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from dataproc_assets.storage.objects import PAGE, ObjectStore
+from dataproc_assets.storage.writes import Made
 
 
 class Overlay(ObjectStore):
@@ -21,22 +22,25 @@ class Overlay(ObjectStore):
         self._base, self._scratch = base, scratch
         self._gone: set[str] = set()
 
-    def get(self, path: str, max_bytes: int | None = None) -> bytes:
-        """As `ObjectStore.get`."""
-        return self._of(path).get(path, max_bytes)
+    def get(self, path: str, max_bytes: int | None = None, *, version: str | None = None) -> bytes:
+        """As `ObjectStore.get`; an older version is that of `base`."""
+        store = self._base if version else self._of(path)
+        return store.get(path, max_bytes, version=version)
 
     def get_range(self, path: str, offset: int, length: int) -> bytes:
         """As `ObjectStore.get_range`."""
         return self._of(path).get_range(path, offset, length)
 
-    def stream(self, path: str) -> tuple[int, Iterator[bytes]]:
-        """As `ObjectStore.stream`."""
-        return self._of(path).stream(path)
+    def stream(self, path: str, *, version: str | None = None) -> tuple[int, Iterator[bytes]]:
+        """As `ObjectStore.stream`; an older version is that of `base`."""
+        store = self._base if version else self._of(path)
+        return store.stream(path, version=version)
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes) -> str | None:
         """Write an object on top."""
-        self._scratch.put(path, data)
+        version = self._scratch.put(path, data)
         self._gone.discard(path)
+        return version
 
     def put_new(self, path: str, data: bytes) -> bool:
         """Write an object on top unless one is there; False when one was."""
@@ -45,16 +49,17 @@ class Overlay(ObjectStore):
         self.put(path, data)
         return True
 
-    def put_file(self, path: str, local: Path) -> None:
+    def put_file(self, path: str, local: Path) -> str | None:
         """Write an object on top from a local file."""
-        self._scratch.put_file(path, local)
+        version = self._scratch.put_file(path, local)
         self._gone.discard(path)
+        return version
 
     @contextmanager
-    def making(self, path: str, beside: str) -> Iterator[Path]:
+    def making(self, path: str, beside: str) -> Iterator[Made]:
         """A local file to write, which becomes an object on top."""
-        with self._scratch.making(path, beside) as local:
-            yield local
+        with self._scratch.making(path, beside) as made:
+            yield made
         self._gone.discard(path)
 
     def exists(self, path: str) -> bool:
@@ -82,6 +87,10 @@ class Overlay(ObjectStore):
         """Hide an object; no error where there is none."""
         self._scratch.delete(path)
         self._gone.add(path)
+
+    def abandon(self, prefix: str) -> None:
+        """Remove what killed writes left on top."""
+        self._scratch.abandon(prefix)
 
     def uri(self, path: str) -> str:
         """Where the object's bytes lie."""

@@ -3,6 +3,13 @@
 import os
 from typing import Any
 
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+def s3_endpoint() -> str:
+    """The endpoint that the `AWS_*` variables name; empty where none does."""
+    return next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
+
 
 def s3_client() -> Any:
     """A client by the `AWS_*` variables, with buckets in the path unless they say otherwise."""
@@ -11,4 +18,5 @@ def s3_client() -> Any:
 
     hosted = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") == "true"
     style = "virtual" if hosted else "path"
-    return boto3.client("s3", config=Config(s3={"addressing_style": style}))
+    config = Config(s3={"addressing_style": style}, retries={"mode": "standard", "max_attempts": 6})
+    return boto3.client("s3", endpoint_url=s3_endpoint() or None, config=config)
