@@ -1,0 +1,229 @@
+"""Latents and prompts of a release in batches of one bucket, for a trainer's loop.
+
+    batches = LatentBatches("data/store", "demo", batch_size=8, rank=rank, world=world)
+    for batch in batches.epoch(0):
+        latents = torch.from_numpy(batch.latents).cuda() * batches.scaling
+
+Every sample comes once an epoch over all ranks and workers; what stands in which batch and which
+batch is whose follows from seed and epoch alone, so a run that was ended goes on from a step.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import polars_hash as plh
+
+from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.release.rows import read_tables
+from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.tar_index import tar_index
+from dataproc_assets.transforms.buckets import cover
+
+BUCKET = ["bucket_width", "bucket_height"]
+LATENT = ".latent.npy"
+MOST_HEADER = 1 << 20  # bytes of an extended header; a release writes none
+
+Rest = Literal["short", "repeat", "drop"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one bucket.
+
+    Attributes:
+        latents: [n, channels, height / factor, width / factor], unscaled, as published.
+        prompts: one a sample, its variant drawn anew each epoch.
+        image_ids: whose they are.
+        original_size: int32 [n, 2], width and height before the image was cut to its bucket.
+        crop_ltrb: int32 [n, 4], the window in pixels of the resized image.
+        bucket: width and height in pixels.
+        step: the batch's number among those of its rank, from 0.
+    """
+
+    latents: np.ndarray
+    prompts: list[str]
+    image_ids: list[str]
+    original_size: np.ndarray
+    crop_ltrb: np.ndarray
+    bucket: tuple[int, int]
+    step: int
+
+
+class LatentBatches:
+    """The batches of one rank.
+
+    Args:
+        root: the storage root, a folder or `s3://bucket/prefix`, or a folder that a release was
+            fetched to.
+        name: the release.
+        split: which of its splits.
+        batch_size: samples a batch.
+        recipe: whose prompts; by default the release's first.
+        seed: of all draws.
+        rank, world: of how many processes this is which.
+        rest: what becomes of the samples of a bucket that do not fill a batch: a `short` batch
+            of their own, one filled up by `repeat` of others of the bucket, or `drop`. With
+            `repeat` and `drop` all ranks have the same number of batches; with `short` some may
+            have one more.
+        readers: samples read at a time.
+
+    Raises:
+        FileNotFoundError: the release or its latents are not published.
+        ValueError: there is no such split or recipe, or the tars are not whole.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        name: str,
+        *,
+        batch_size: int,
+        split: str = "train",
+        recipe: str | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        rest: Rest = "repeat",
+        readers: int = 8,
+    ) -> None:
+        if not 0 <= rank < world:
+            raise ValueError(f"rank {rank} is none of {world}")
+        self._store = open_store(root)
+        self._name, self._split, self._seed = name, split, seed
+        self._batch_size, self._rank, self._world, self._rest = batch_size, rank, world, rest
+        self._readers = readers
+        self._release = _published(self._store, release_path(name))
+        self._latents = _published(self._store, latents_path(name))
+        self._recipe = recipe or self._release.config["recipes"][0]
+        known = {"split": self._release.config["splits"], "recipe": self._release.config["recipes"]}
+        for kind, value in (("split", split), ("recipe", self._recipe)):
+            if value not in known[kind]:
+                there = ", ".join(known[kind])
+                raise ValueError(f"release {name!r} has no {kind} {value!r}; it has {there}")
+
+    @property
+    def scaling(self) -> float:
+        """What the VAE's model multiplies a latent by."""
+        return float(self._latents.config["scaling"])
+
+    @cached_property
+    def samples(self) -> pl.DataFrame:
+        """One row a sample: image_id, bucket, width, height, prompts, shard, offset, length."""
+        path = f"{self._latents.root}/latents.parquet"
+        rows = pl.read_parquet(self._store.get(path)).filter(pl.col("split") == self._split)
+        train = read_tables(self._store, self._release).select(
+            "image_id", "width", "height", prompts=f"prompts__{self._recipe}"
+        )
+        shards = rows["shard"].unique().sort().to_list()
+        places = pl.concat([PLACES.to_frame(), *map(self._places, shards)])
+        found = rows.select("image_id", *BUCKET, "shard").join(train, on="image_id")
+        found = found.join(places, on=["shard", "image_id"], how="inner").sort("image_id")
+        if found.height != rows.height:
+            raise ValueError(
+                f"{self._store.uri(self._latents.root)}: {rows.height - found.height} latents that "
+                f"latents.parquet lists are not in the tars; `dataproc release verify {self._name}`"
+            )
+        return found
+
+    def __len__(self) -> int:
+        """Batches of this rank in an epoch."""
+        return len(self._plan(0))
+
+    def epoch(
+        self, number: int, *, start: int = 0, worker: int = 0, workers: int = 1
+    ) -> Iterator[Batch]:
+        """The batches of an epoch from step `start` on; of several workers, every so-manieth.
+
+        The batches of the workers, one of each in turn, are those of one worker in its order.
+        """
+        draw = plh.concat_str(pl.lit(f"{self._seed}:prompt:{number}:"), "image_id")
+        variant = draw.nchash.xxh3_64() % pl.col("prompts").list.len()  # type: ignore[attr-defined]
+        rows = self.samples.with_columns(prompt=pl.col("prompts").list.get(variant))
+        plan = self._plan(number)
+        for step in range(start, len(plan)):
+            if (step - start) % workers == worker:
+                yield self._batch(rows[plan[step]], step)
+
+    def _plan(self, number: int) -> list[np.ndarray]:
+        """The rows of each batch of this rank."""
+        salt = pl.lit(f"{self._seed}:epoch:{number}:")
+        draw = plh.concat_str(salt, "image_id").nchash.xxh3_64()  # type: ignore[attr-defined]
+        ordered = self.samples.select(*BUCKET, draw=draw).with_row_index("row")
+        ordered = ordered.sort(*BUCKET, "draw", "row")
+        batches: list[tuple[int, np.ndarray]] = []
+        for (_, _), part in ordered.group_by(BUCKET, maintain_order=True):
+            rows, draws = part["row"].to_numpy(), part["draw"].to_numpy()
+            for first in range(0, len(rows), self._batch_size):
+                some = rows[first : first + self._batch_size]
+                if len(some) < self._batch_size and self._rest != "short":
+                    if self._rest == "drop":
+                        continue
+                    some = np.resize(np.concatenate([some, rows]), self._batch_size)
+                batches.append((int(draws[first]), some))
+        batches.sort(key=lambda batch: (batch[0], batch[1].tolist()))
+        over = len(batches) % self._world
+        if self._rest == "drop":
+            batches = batches[: len(batches) - over]
+        elif self._rest == "repeat" and over:
+            batches = [*batches, *(batches * self._world)[: self._world - over]]
+        return [rows for _, rows in batches[self._rank :: self._world]]
+
+    def _batch(self, rows: pl.DataFrame, step: int) -> Batch:
+        bucket = (int(rows["bucket_width"][0]), int(rows["bucket_height"][0]))
+        sizes = zip(rows["width"], rows["height"], strict=True)
+        crops = [cover(width, height, *bucket) for width, height in sizes]
+        with ThreadPoolExecutor(min(self._readers, rows.height)) as pool:
+            latents = list(pool.map(self._latent, rows.iter_rows(named=True)))
+        return Batch(
+            latents=np.stack(latents),
+            prompts=rows["prompt"].to_list(),
+            image_ids=rows["image_id"].to_list(),
+            original_size=rows.select("width", "height").to_numpy().astype(np.int32),
+            crop_ltrb=np.array([(c.left, c.top, c.right, c.bottom) for c in crops], np.int32),
+            bucket=bucket,
+            step=step,
+        )
+
+    def _latent(self, row: dict[str, Any]) -> np.ndarray:
+        path = f"{self._latents.root}/{row['shard']}"
+        data = self._store.get_range(path, row["offset"], row["length"])
+        return np.load(BytesIO(data), allow_pickle=False)
+
+    def _places(self, shard: str) -> pl.DataFrame:
+        """Where the latents of a shard lie in it."""
+        path, size = f"{self._latents.root}/{shard}", self._latents.files[shard].size
+        found = tar_index(
+            lambda offset, length: self._store.get_range(path, offset, min(length, size - offset)),
+            size,
+            MOST_HEADER,
+        )
+        if found.reason or found.skipped:
+            raise ValueError(f"{self._store.uri(path)}: {found.reason or found.skipped[0]}")
+        return pl.DataFrame(
+            [
+                (shard, member.name.removesuffix(LATENT), member.offset, member.size)
+                for member in found.members
+                if member.name.endswith(LATENT)
+            ],
+            schema=PLACES,
+            orient="row",
+        )
+
+
+PLACES = pl.Schema(
+    {"shard": pl.String, "image_id": pl.String, "offset": pl.Int64, "length": pl.Int64}
+)
+
+
+def _published(store: ObjectStore, folder: str) -> Manifest:
+    manifest = read_manifest(store, folder)
+    if manifest is None:
+        raise FileNotFoundError(f"{store.uri(folder)}: nothing is published there")
+    return manifest
