@@ -14,6 +14,7 @@ from dataproc_assets.defs.review import review
 from dataproc_assets.defs.run_pass import job_metadata, progress_log
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.models.check import require
+from dataproc_assets.release.bucket_table import bucket_table
 from dataproc_assets.release.encoded import latent_index, latent_todo, latent_units
 from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import Manifest
@@ -24,10 +25,12 @@ from dataproc_assets.safety.flags import DROP_FLAGS
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import append_ledger, read_ledger
+from dataproc_assets.storage.versions import ensure_versioning
 
 
 def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
     """Publish a release; what is unsafe is found afresh here, whatever the checks before said."""
+    ensure_versioning(lake.store, lake.project.profile.storage.versioning)
     config = lake.project.releases[name]
     selection = selected(lake, config)
     inputs = {f"sanitized/{r}": lake.state("sanitized", r) for r in config.recipes}
@@ -77,13 +80,21 @@ def latents(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
     config = lake.project.releases[name]
     if config.latents is None:
         raise dg.Failure(f"conf/releases/{name}.yaml has no section 'latents'; add one to encode")
+    ensure_versioning(lake.store, lake.project.profile.storage.versioning)
     vae, decode = lake.project.vaes[config.latents.vae], lake.project.profile.decode
     done = _encode(context, lake, name, config.latents)
     published = publish_latents(
         lake.store, config, vae, decode, code_version=lake.code_version("latents", name)
     )
+    counts = published.manifest.counts
+    if small := counts["small_buckets"]:
+        context.log.warning(
+            f"{len(small)} buckets have fewer than {config.latents.small_bucket} images: "
+            f"{', '.join(small[:10])}; a batch of one of them is not full"
+        )
     result = _manifest_result(lake, "latents", name, published.manifest)
-    return result._replace(metadata={**(result.metadata or {}), **done})
+    table = {"buckets": dg.MetadataValue.md(bucket_table(counts))}
+    return result._replace(metadata={**(result.metadata or {}), **table, **done})
 
 
 def _encode(
@@ -147,6 +158,7 @@ def _founders(lake: Lake, released: pl.DataFrame) -> pl.DataFrame:
 
 def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> dg.MaterializeResult:
     folder = layout.release_path(name) if asset == "release" else layout.latents_path(name)
+    versions = {path: entry.version for path, entry in manifest.files.items() if entry.version}
     return dg.MaterializeResult(
         asset_key=asset,
         data_version=dg.DataVersion(lake.state(asset, name)),
@@ -157,6 +169,7 @@ def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> d
             "files": len(manifest.files),
             "bytes": sum(entry.size for entry in manifest.files.values()),
             "counts": dg.MetadataValue.json(manifest.counts),
+            **({"versions": dg.MetadataValue.json(versions)} if versions else {}),
         },
     )
 
