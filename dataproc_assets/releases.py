@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 
 from rich.filesize import decimal
 from rich.table import Table
@@ -13,6 +14,7 @@ from dataproc_assets.release.manifest import (
     verify,
     verify_latents,
 )
+from dataproc_assets.release.states import State
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
 
@@ -59,6 +61,26 @@ def listing(store: ObjectStore, releases: Iterable[Manifest]) -> Table:
             decimal(sum(entry.size for entry in release.files.values())),
             str(latents.counts["images"]) if latents else "none",
             release.digest[:16],
+        )
+    return table
+
+
+def history(known: Iterable[State]) -> Table:
+    """Each state that a store has of a release: which is published, when written, what is in it."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("state", "written", "digest", "version"):
+        table.add_column(column, no_wrap=True)
+    for column in ("images", "files", "size"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for state in known:
+        table.add_row(
+            "published" if state.published else "past",
+            f"{state.written.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if state.written else "-",
+            state.manifest.digest[:16],
+            state.version or "-",
+            str(state.manifest.counts["images"]),
+            str(len(state.manifest.files)),
+            decimal(sum(entry.size for entry in state.manifest.files.values())),
         )
     return table
 

@@ -1,14 +1,18 @@
 """`dataproc release`: what to do with releases that are published."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from dataproc_assets.commands.lake import the_lake
-from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.objects import ObjectStore, open_store
 
 if TYPE_CHECKING:
     from dataproc_assets.release.manifest import Manifest
+
+WIDE = 200  # columns of a table that goes to a file
 
 
 @click.group()
@@ -34,9 +38,78 @@ def list_releases(names: tuple[str, ...]) -> None:
         click.echo(f"{store.url}: no release was published here yet; `dataproc run` makes them")
 
 
+@release.command("versions")
+@click.argument("name")
+def release_versions(name: str) -> None:
+    """Show all that a versioned bucket still has of a release, deleted and replaced states too.
+
+    `dataproc release fetch NAME --version` takes a digest or a version that is shown here.
+    """
+    from rich.console import Console
+
+    from dataproc_assets.release.states import states
+    from dataproc_assets.releases import history
+    from dataproc_assets.storage.layout import release_path
+
+    store = the_lake().store
+    known = states(store, release_path(name))
+    if not known:
+        raise click.ClickException(f"{store.uri(release_path(name))}: nothing was ever published")
+    Console(width=None if sys.stdout.isatty() else WIDE).print(history(known))
+
+
+@release.command("fetch")
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--version",
+    metavar="V",
+    help="A past state: the digest's beginning or the version that `versions` shows.",
+)
+@click.option("--no-latents", is_flag=True, help="Leave the latents out, even if there are any.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="Files that are fetched at a time.",
+)
+def fetch_release(
+    name: str, folder: Path | None, version: str | None, no_latents: bool, threads: int
+) -> None:
+    """Bring a release and its latents to FOLDER, by default one with the release's name.
+
+    Every byte is verified, and the folder is there when all of it is: what was ended goes on when
+    it is started again. It is then a storage root that `verify --folder` and `unpack --root` read.
+    """
+    from dataproc_assets.commands.bar import bytes_bar
+    from dataproc_assets.release.fetch import FetchError, fetch, plan_fetch
+    from dataproc_assets.release.states import UnknownStateError
+
+    folder = folder or Path(name)
+    try:
+        plan = plan_fetch(the_lake().store, name, version=version, latents=not no_latents)
+        with bytes_bar(f"fetching {name}", plan.bytes(), click.echo) as seen:
+            done = fetch(plan, folder, threads=threads, seen=seen)
+    except (FetchError, UnknownStateError) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error}; start it again to go on from there") from None
+    latents = "with latents" if plan.latents else "no latents"
+    click.echo(
+        f"{folder}: release {name} {plan.release.manifest.digest[:16]}, {latents}; "
+        f"{done.brought} files brought, {done.kept} were there"
+    )
+
+
 @release.command("verify")
 @click.argument("names", nargs=-1)
-def verify_releases(names: tuple[str, ...]) -> None:
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False),
+    help="What `fetch` brought, in place of the profile's storage root.",
+)
+def verify_releases(names: tuple[str, ...], folder: str | None) -> None:
     """Read every byte of releases and latents; end with code 1 where one is another.
 
     Each file is held against the digest that the manifest names; a file too many, one that is
@@ -44,7 +117,7 @@ def verify_releases(names: tuple[str, ...]) -> None:
     """
     from dataproc_assets.releases import faults
 
-    store, found = _releases(names)
+    store, found = _releases(names, folder)
     wrong = 0
     for what, problems in faults(store, found):
         click.echo(f"{what}: {f'{len(problems)} wrong' if problems else 'as published'}")
@@ -148,10 +221,12 @@ def comfyui(name: str, recipe: str | None, checkpoint: str, api: bool) -> None:
     click.echo(text)
 
 
-def _releases(names: tuple[str, ...]) -> tuple[ObjectStore, list["Manifest"]]:
+def _releases(
+    names: tuple[str, ...], folder: str | None = None
+) -> tuple[ObjectStore, list["Manifest"]]:
     from dataproc_assets.releases import UnknownRelease, published
 
-    store = the_lake().store
+    store = open_store(folder) if folder else the_lake().store
     try:
         return store, published(store, names)
     except UnknownRelease as error:

@@ -18,13 +18,15 @@ class StorageConfig(StrictModel):
     """The storage root, and how much of it is worked on at a time.
 
     A relative root counts from DAGSTER_HOME. Intake holds at most `memory_mb` of rows between its
-    steps; what is more waits in the folder for temporary files (`TMPDIR`).
+    steps; what is more waits in the folder for temporary files (`TMPDIR`). `versioning` is what a
+    release does about that of its bucket: `require` it, `enable` it, or `ignore` it.
     """
 
     root: Url
     table_buckets: Annotated[int, Field(ge=1, le=65_536)]
     unit_images: Annotated[int, Field(ge=1)]
     memory_mb: Annotated[int, Field(ge=64)]
+    versioning: Literal["require", "enable", "ignore"]
 
 
 class CrawlRootConfig(StrictModel):

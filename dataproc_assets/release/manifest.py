@@ -60,9 +60,14 @@ class Manifest:
 def read_manifest(store: ObjectStore, folder: str) -> Manifest | None:
     """The manifest of a release's or a latents' folder; None where nothing is published."""
     try:
-        value = json.loads(store.get(f"{folder}/{MANIFEST}"))
+        return parse_manifest(store.get(f"{folder}/{MANIFEST}"))
     except FileNotFoundError:
         return None
+
+
+def parse_manifest(text: bytes) -> Manifest:
+    """A manifest from what `to_json` gave."""
+    value = json.loads(text)
     files = {path: FileEntry(**entry) for path, entry in value.pop("files").items()}
     return Manifest(**value, files=files)
 

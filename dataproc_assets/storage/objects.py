@@ -184,7 +184,7 @@ class ObjectStore:
             near.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=near) as folder:
             made = Made(Path(folder) / "file")
-            with room(made.path):
+            with room(Path(folder).parent):
                 yield made
             if near is None:
                 made.version = self.put_file(path, made.path)

@@ -26,14 +26,14 @@ class Made:
 
 
 @contextmanager
-def room(path: Path) -> Iterator[None]:
-    """A disk without room for a file, as a WriteError that names the folder."""
+def room(folder: Path) -> Iterator[None]:
+    """A disk without room for the files of a folder, as a WriteError that names it."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise WriteError(
-            f"{path.parent.parent}: {FULL[error.errno]}; make room there, or name another folder "
+            f"{folder}: {FULL[error.errno]}; make room there, or name another folder "
             "for temporary files in TMPDIR where it is one, and start again"
         ) from error
