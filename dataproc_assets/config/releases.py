@@ -105,8 +105,9 @@ class Schedule(StrictModel):
 class LatentsConfig(StrictModel):
     """The latents of a release: which VAE, which buckets, and the type in the shards.
 
-    `sample_share` is the share of images that are decoded again for their PSNR and a preview;
-    buckets of fewer than `small_bucket` images are kept, and named in the manifest.
+    `sample_share` is the share of images that are decoded again for their PSNR and a preview; a
+    mean below `psnr_min` dB fails the check of the latents. Buckets of fewer than `small_bucket`
+    images are kept, and named in the manifest.
     """
 
     vae: str
@@ -114,6 +115,7 @@ class LatentsConfig(StrictModel):
     dtype: Literal["float32", "float16"]
     batch_size: Count
     sample_share: Annotated[float, Field(ge=0, le=1)]
+    psnr_min: Annotated[float, Field(ge=0)] = 0.0
     small_bucket: Count
     shard: Shard
 

@@ -17,11 +17,13 @@ from dataproc_assets.storage.objects import ObjectStore
 SHOWN = 3
 
 
-def check_latents(store: ObjectStore, name: str) -> list[str]:
+def check_latents(store: ObjectStore, name: str, psnr_min: float = 0.0) -> list[str]:
     """What is wrong with the latents of a release; empty where nothing is.
 
     Every file is as published; the samples and the failed images together are the release's
-    images, each once; every latent has its bucket's shape and finite numbers.
+    images, each once; every latent has its bucket's shape and finite numbers, and its crop is of
+    the bucket's size and within the picture. The mean PSNR of those that were decoded again is
+    at least `psnr_min` dB.
     """
     problems = verify_latents(store, name)
     manifest = read_manifest(store, latents_path(name))
@@ -39,7 +41,15 @@ def check_latents(store: ObjectStore, name: str) -> list[str]:
     problems += _keys("are not in the release", set(seen) - released)
     twice = {key for key, count in Counter(seen).items() if count > 1}
     problems += _keys("are there twice", twice)
-    return problems + _keys("failed", set(failed))
+    problems += _keys("failed", set(failed))
+    quality = manifest.counts["psnr"]["mean"]
+    if quality is not None and quality < psnr_min:
+        problems.append(
+            f"decoded again, latents show their pictures at {quality:.1f} dB, less than psnr_min "
+            f"{psnr_min:g}; see the previews in the gallery, and whether conf/vaes names the VAE "
+            "that is meant"
+        )
+    return problems
 
 
 def read_samples(store: ObjectStore, path: str) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
@@ -63,6 +73,12 @@ def _wrong(latent: np.ndarray, meta: dict[str, Any], manifest: Manifest) -> list
         return [f"shape {latent.shape}, expected {expected}"]
     if latent.dtype != np.dtype(config["dtype"]):
         return [f"dtype {latent.dtype}, expected {config['dtype']}"]
+    left, top, right, bottom = meta["crop_ltrb"]
+    across, down = meta["resized_size"]
+    if (right - left, bottom - top) != (width, height):
+        return [f"crop {meta['crop_ltrb']} is not of the bucket's size {width}x{height}"]
+    if min(left, top) < 0 or right > across or bottom > down:
+        return [f"crop {meta['crop_ltrb']} is not within the resized {across}x{down}"]
     return [] if np.isfinite(latent).all() else ["is not finite"]
 
 

@@ -31,6 +31,7 @@ from dataproc_assets.storage.parquet import to_parquet
 from dataproc_assets.transforms.buckets import cover
 
 FORMAT = 2
+OF_THE_RUN = {"batch_size", "sample_share", "psnr_min", "small_bucket"}  # they change no latent
 
 
 class LatentsIncompleteError(Exception):
@@ -66,7 +67,7 @@ def publish_latents(
     assert release is not None
     fingerprint = latent_fingerprint(vae, decode)
     about = {
-        **latents.model_dump(mode="json", exclude={"batch_size", "sample_share", "small_bucket"}),
+        **latents.model_dump(mode="json", exclude=OF_THE_RUN),
         "fingerprint": fingerprint,
         "channels": vae.channels,
         "factor": vae.factor,

@@ -129,7 +129,7 @@ def test_kills_of_workers_and_runner_at_any_moment_change_nothing(whole, tmp_pat
     store = tmp_path / "store"
     known: dict[str, int] = {}
     kills = 0
-    for number in range(4):
+    for number in range(3):
         kills += killed(RUNNER, number, str(tmp_path), str(store))
         assert parts(store).items() <= whole.items()
         now = done(store)

@@ -209,6 +209,27 @@ def test_failed_images_are_left_out_by_name(store, vae):
     assert check_latents(store, "small") == [f"1 images failed (first: {image_id})"]
 
 
+@pytest.mark.parametrize(
+    ("column", "by", "said"),
+    [("crop_right", 1, "is not of the bucket's size"), ("both", 500, "is not within the resized")],
+)
+def test_a_crop_that_cannot_be_is_told(store, vae, column, by, said):
+    part = first_part(store)
+    columns = ["crop_left", "crop_right"] if column == "both" else [column]
+    frame = from_parquet(store.get(part)).with_columns(pl.col(columns) + by)
+    write_part(store, part, frame, {"seconds": {}})
+    publish(store, vae)
+    problems = check_latents(store, "small")
+    assert len(problems) == frame.height and all(said in problem for problem in problems)
+
+
+def test_latents_that_do_not_show_their_pictures_are_told(store, vae):
+    quality = publish(store, vae).manifest.counts["psnr"]["mean"]
+    assert check_latents(store, "small", quality - 0.1) == []
+    (problem,) = check_latents(store, "small", quality + 0.1)
+    assert f"at {quality:.1f} dB, less than psnr_min" in problem
+
+
 def test_a_changed_part_is_refused(store, vae):
     part = first_part(store)
     frame = from_parquet(store.get(part)).with_columns(original_width=pl.lit(1, pl.Int32))

@@ -26,7 +26,8 @@ def _allowed(lake: Lake, name: str | None) -> Outcome:
 
 
 def _sound(lake: Lake, name: str | None) -> Outcome:
-    problems = check_latents(lake.store, name or "")
+    config = lake.project.releases[name or ""].latents
+    problems = check_latents(lake.store, name or "", config.psnr_min if config else 0.0)
     return not problems, {"problems": problems[:20]}
 
 
@@ -34,4 +35,6 @@ RELEASE = (
     Check("intact", "Every file has the digest that the manifest names.", _intact, blocking=True),
     Check("allowed", "No row is AI-made, opted out or of an unasked rating.", _allowed),
 )
-LATENTS = (Check("sound", "Latents have their bucket's shape, are finite, one an image.", _sound),)
+LATENTS = (
+    Check("sound", "One latent an image, of its bucket's shape, finite, and like it.", _sound),
+)
