@@ -1,45 +1,84 @@
-"""The encoding job against its VAE alone, and against a plain loop of diffusers.
+"""The encoding of latents against its VAE alone and against a plain loop of diffusers.
 
-`OMP_WAIT_POLICY=PASSIVE python benchmarks/latents.py [--device cuda]` writes pictures of about
-1 MP, then lets each side take its turns, each in a process of its own: `job` reads, decodes, cuts,
-encodes and writes parts; `vae` encodes the same batches from memory; `plain` opens, resizes,
-encodes and saves one picture after the other. On a CPU with the demo's VAE in buckets of 512 x 512;
-with `--device cuda` SDXL's architecture with drawn weights, bfloat16 and 1024 x 1024, which this
-cannot measure where there is no GPU.
+`OMP_WAIT_POLICY=PASSIVE python benchmarks/latents.py`, as the runner's workers wait. Files of
+about one megapixel are drawn; then these take turns, each in a process of its own, loading and
+compiling not counted:
+
+  vae      the job's VAE over the same batches, cut before the clock starts
+  job      the job itself, from files to parts
+  sampled  the job with --sample-share of its latents decoded again for PSNR and preview
+  decode   reading, decoding and cutting alone, in the job's reader threads
+  plain    open, resize, encode and save as .npy, one picture after the other
+
+On a CPU --threads below the number of cores leaves the readers a core, as a GPU leaves them all.
+With --device cuda it is SDXL's architecture with drawn weights, at four times the pixels.
 """
 
 import argparse
 import hashlib
 import json
+import os
+import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-SIDES = {"cpu": 512, "cuda": 1024}
+if TYPE_CHECKING:
+    from dataproc_assets.config.vaes import VaeConfig
+    from dataproc_assets.models.vae import Vae
+
+SHAPES = [(1024, 1024), (896, 1152), (1152, 896)]  # buckets on a GPU; half of each side on a CPU
+KINDS = ["jpg", "png", "webp"]
+UNIT_IMAGES = 64
 
 
-def write_images(folder: Path, count: int) -> None:
-    """JPEG, PNG and WebP files of drawn shapes under fine noise, 1024 x 1024 pixels."""
+def write_files(folder: Path, count: int) -> None:
+    """Coarse shapes under fine noise, drawn by hash, a tenth larger than their bucket."""
     import numpy as np
     from PIL import Image
 
     folder.mkdir()
     for index in range(count):
-        random = np.random.default_rng(index)
-        coarse = Image.fromarray(random.integers(0, 256, (9, 9, 3), dtype=np.uint8))
-        picture = np.asarray(coarse.resize((1024, 1024), Image.Resampling.BICUBIC), np.int16)
-        picture = picture + random.integers(-4, 5, picture.shape, dtype=np.int16)
-        kind = ("jpg", "png", "webp")[index % 3]
-        shown = Image.fromarray(picture.clip(0, 255).astype(np.uint8))
-        shown.save(folder / f"{index:05d}.{kind}", quality=90)
+        width, height = (side * 11 // 10 for side in SHAPES[index % len(SHAPES)])
+        bits = hashlib.shake_256(str(index).encode()).digest(12 * 8 * 3 + width * height)
+        draws = np.frombuffer(bits, np.uint8)
+        coarse = Image.fromarray(draws[:288].reshape(12, 8, 3))
+        smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+        noise = (draws[288:].reshape(height, width, 1) % 13).astype(np.int16) - 6
+        picture = Image.fromarray((smooth + noise).clip(0, 255).astype(np.uint8))
+        kind = KINDS[index // len(SHAPES) % len(KINDS)]
+        picture.save(folder / f"{index:05d}.{kind}", quality=90)
 
 
-def vae_config(folder: Path, device: str):
-    """The demo's VAE; on a GPU SDXL's architecture with drawn weights, saved once."""
+def write_config(root: Path, args: argparse.Namespace) -> None:
+    """What the job is told."""
+    from dataproc_assets.config.latents import EncodeConfig
+    from dataproc_assets.config.project import load_project
+
+    project = load_project()
+    config = EncodeConfig(
+        storage=str(root / "store"),
+        vae=project.vaes["demo"] if args.device == "cpu" else drawn_sdxl(root),
+        decode=project.profile.decode,
+        batch_size=args.batch,
+        sample_share=0.0,
+        device=args.device,
+        threads=args.threads,
+        readers=args.readers,
+        compile=args.device == "cuda",
+        read=project.profile.runner.read,
+    )
+    (root / "config.json").write_text(config.model_dump_json())
+
+
+def drawn_sdxl(root: Path) -> "VaeConfig":
+    """SDXL's architecture with drawn weights, saved below `root`."""
     import torch
     from diffusers import AutoencoderKL
     from safetensors.torch import save_file
@@ -48,170 +87,254 @@ def vae_config(folder: Path, device: str):
     from dataproc_assets.config.weights import File
     from dataproc_assets.models.weights import read_verified
 
-    vaes = load_project().vaes
-    if device == "cpu":
-        return vaes["demo"]
-    weights = folder / "drawn.safetensors"
-    _, architecture = vaes["sdxl"].file("architecture")
-    if not weights.exists():
-        torch.manual_seed(0)
-        settings = json.loads(read_verified(architecture, "conf/vaes/sdxl.yaml"))
-        save_file(AutoencoderKL.from_config(settings).state_dict(), weights)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    return vaes["sdxl"].model_copy(update={"weights": File(uri=str(weights), sha256=digest)})
+    sdxl = load_project().vaes["sdxl"]
+    key, architecture = sdxl.file("architecture")
+    torch.manual_seed(0)
+    path = root / "drawn.safetensors"
+    model = AutoencoderKL.from_config(json.loads(read_verified(architecture, key)))
+    save_file(model.state_dict(), path)
+    weights = File(uri=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    return sdxl.model_copy(update={"weights": weights})
 
 
-def job(args: argparse.Namespace, folder: Path) -> float:
-    """The encoding job, into an empty store."""
-    import polars as pl
+class Bench:
+    """Each side gets ready and returns what is timed."""
 
-    from dataproc_assets.config.latents import EncodeConfig
-    from dataproc_assets.config.project import load_project
-    from dataproc_assets.jobs.encode_latents import Encoding
-    from dataproc_assets.storage.parquet import to_parquet
+    def __init__(self, root: Path, store: str, sample_share: float) -> None:
+        import polars as pl
 
-    side = pl.lit(SIDES[args.device], pl.Int32)
-    rows = [
-        (hashlib.sha256(path.read_bytes()).hexdigest(), str(path))
-        for path in sorted((folder / "images").iterdir())
-    ]
-    nothing = pl.lit(None, pl.Int64)
-    todo = pl.DataFrame(rows, schema=["sha256", "uri"], orient="row").with_columns(
-        offset=nothing, length=nothing, bucket_width=side, bucket_height=side
-    )
-    units = {}
-    for start in range(0, todo.height, 64):
-        units[f"u{start}"] = folder / f"u{start}.todo.parquet"
-        units[f"u{start}"].write_bytes(to_parquet(todo[start : start + 64]))
-    profile = load_project().profile
-    with tempfile.TemporaryDirectory(dir=folder) as store:
-        config = EncodeConfig(
-            storage=store,
-            vae=vae_config(folder, args.device),
-            decode=profile.decode,
-            device=args.device,
-            threads=args.threads,
-            readers=args.readers,
-            compile=args.device == "cuda",
-            read=profile.runner.read,
-            batch_size=args.batch,
-            sample_share=args.sample_share,
+        from dataproc_assets.config.latents import EncodeConfig
+        from dataproc_assets.models.torch_threads import use_threads
+
+        read = EncodeConfig.model_validate_json((root / "config.json").read_text())
+        self.config = read.model_copy(update={"storage": store, "sample_share": sample_share})
+        use_threads(self.config.threads)
+        self.root = root
+        on_cpu = self.config.device == "cpu"
+        self.size = 1 if on_cpu else self.config.batch_size
+        rows = []
+        for index, path in enumerate(sorted((root / "files").iterdir())):
+            sides = (side // 2 if on_cpu else side for side in SHAPES[index % len(SHAPES)])
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            rows.append((digest, str(path), None, None, *sides))
+        schema = {"sha256": pl.String, "uri": pl.String, "offset": pl.Int64, "length": pl.Int64}
+        schema |= {"bucket_width": pl.Int32, "bucket_height": pl.Int32}
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        self.todo = frame.sort("bucket_width", "bucket_height", "sha256")
+
+    def job(self) -> Callable[[], None]:
+        """The job as a worker runs it."""
+        from dataproc_assets.jobs.encode_latents import Encoding
+        from dataproc_assets.storage.parquet import to_parquet
+
+        units = {}
+        for start in range(0, self.todo.height, UNIT_IMAGES):
+            name = f"{start:06d}"
+            units[name] = self.root / f"{name}.todo.parquet"
+            units[name].write_bytes(to_parquet(self.todo[start : start + UNIT_IMAGES]))
+        encoding = Encoding(self.config, units, self.root, rank=0)
+        self._warm(encoding.vae)
+
+        def run() -> None:
+            encoding.run()
+            progress = encoding.progress
+            assert (progress.parts, progress.errors) == (len(units), {}), progress.errors
+
+        return run
+
+    def vae(self) -> Callable[[], None]:
+        """The VAE alone; one batch waits behind the one that is computed, as in the job."""
+        from dataproc_assets.models.vae import load_vae
+
+        compiled = self._buckets() if self.config.compile else []
+        model = load_vae(self.config.vae, self.config.device, compiled)
+        self._warm(model)
+        batches = []
+        for _, rows in self.todo.group_by("bucket_width", "bucket_height", maintain_order=True):
+            pictures = [self._cut(row) for row in rows.iter_rows(named=True)]
+            batches += [
+                pictures[start : start + self.size] for start in range(0, len(pictures), self.size)
+            ]
+
+        def run() -> None:
+            waiting = [model.start_encoding(batches[0], self.size)]
+            for batch in batches[1:]:
+                waiting.append(model.start_encoding(batch, self.size))
+                waiting.pop(0).wait()
+            waiting.pop().wait()
+
+        return run
+
+    def decode(self) -> Callable[[], None]:
+        """What the reader threads do, with nobody to wait for."""
+        from dataproc_assets.jobs.pool import OrderedPool
+
+        def too_slow(item: object) -> None:
+            raise RuntimeError(f"{item} was given up: it would flatter the figures")
+
+        pool = OrderedPool(
+            lambda ticket: self._cut(ticket.item),
+            too_slow,
+            threads=self.config.readers,
+            ahead=2 * self.config.batch_size + self.config.readers,
         )
-        run = Encoding(config, units, Path(store), rank=0)
-        warm(run.vae, args)
-        start = time.perf_counter()
-        run.run()
-        return time.perf_counter() - start
+
+        def run() -> None:
+            for _ in pool.map(self.todo.iter_rows(named=True)):
+                pass
+
+        return run
+
+    def plain(self) -> Callable[[], None]:
+        """The loop that one writes first, in one thread."""
+        import numpy as np
+        import torch
+        from diffusers import AutoencoderKL
+        from diffusers.utils import logging
+        from PIL import Image, ImageOps
+        from safetensors.torch import load_file
+
+        from dataproc_assets.models.weights import locate
+
+        logging.set_verbosity_error()  # it warns of `to` with a type
+        config = self.config.vae
+        architecture, weights = (
+            locate(config.file(part)[1].uri) for part in ("architecture", "weights")
+        )
+        model = AutoencoderKL.from_config(json.loads(architecture.read_bytes()))
+        model.load_state_dict(load_file(weights))
+        device = self.config.device
+        model.eval().to(device, torch.float32 if device == "cpu" else torch.bfloat16)
+        folder = Path(self.config.storage)
+        rows = self.todo.rows(named=True)
+
+        def encode(row: dict) -> None:
+            size = (row["bucket_width"], row["bucket_height"])
+            with Image.open(row["uri"]) as file:
+                shown = ImageOps.fit(file.convert("RGB"), size, Image.Resampling.LANCZOS)
+            signed = torch.from_numpy(np.array(shown)).permute(2, 0, 1)[None] / 127.5 - 1
+            with torch.inference_mode():
+                latent = model.encode(signed.to(device, model.dtype)).latent_dist.mode()
+            np.save(folder / f"{row['sha256']}.npy", latent[0].float().cpu().numpy())
+
+        for row in rows[:: max(1, len(rows) // 3)]:
+            encode(row)
+
+        def run() -> None:
+            for row in rows:
+                encode(row)
+
+        return run
+
+    def _buckets(self) -> list[tuple[int, int]]:
+        return sorted(self.todo.select("bucket_width", "bucket_height").unique().rows())
+
+    def _warm(self, vae: "Vae") -> None:
+        """Each bucket once: what is compiled or chosen once is not measured."""
+        import numpy as np
+
+        for width, height in self._buckets():
+            empty = [np.zeros((height, width, 3), np.uint8)] * self.size
+            latents = vae.start_encoding(empty, self.size)
+            if self.config.sample_share:
+                vae.start_decoding(list(latents.on_device), self.size).wait()
+            latents.wait()
+
+    def _cut(self, row: dict):
+        from dataproc_assets.jobs.cut import cut
+        from dataproc_assets.jobs.decode import decode
+        from dataproc_assets.jobs.read import read_image
+
+        limits = self.config.decode
+        data = read_image(row["uri"], None, None, limits.max_bytes, self.config.read)
+        return cut(decode(data, limits).image, row["bucket_width"], row["bucket_height"])[0]
 
 
-def warm(model, args: argparse.Namespace) -> None:
-    """One batch: what is compiled or chosen once is not measured."""
-    import numpy as np
-
-    side = SIDES[args.device]
-    model.start_encoding([np.zeros((side, side, 3), np.uint8)], size_of(args)).wait()
-
-
-def size_of(args: argparse.Namespace) -> int:
-    """Pictures of a batch, as the job has it."""
-    return 1 if args.device == "cpu" else args.batch
+SIDES = {
+    "vae": Bench.vae,
+    "job": Bench.job,
+    "sampled": Bench.job,
+    "decode": Bench.decode,
+    "plain": Bench.plain,
+}
 
 
-def vae(args: argparse.Namespace, folder: Path) -> float:
-    """The VAE over as many batches from memory, two on their way at a time."""
-    import numpy as np
-
-    from dataproc_assets.models.vae import load_vae
-
-    side, size = SIDES[args.device], size_of(args)
-    compiled = [(side, side)] if args.device == "cuda" else []
-    model = load_vae(vae_config(folder, args.device), args.device, compiled)
-    random = np.random.default_rng(0)
-    batch = list(random.integers(0, 256, (size, side, side, 3), dtype=np.uint8))
-    warm(model, args)
-    start = time.perf_counter()
-    waiting = []
-    for _ in range(0, args.images, size):
-        waiting.append(model.start_encoding(batch, size))
-        if len(waiting) > 1:
-            waiting.pop(0).wait()
-    for pending in waiting:
-        pending.wait()
-    return time.perf_counter() - start
+def run_one(name: str, root: Path, sample_share: float) -> None:
+    """One side in this process; prints its seconds, those of processors, and its peak memory."""
+    with tempfile.TemporaryDirectory(dir=root) as store:
+        run = SIDES[name](Bench(root, store, sample_share if name == "sampled" else 0.0))
+        start, busy = time.perf_counter(), time.process_time()
+        run()
+        found = {"seconds": time.perf_counter() - start, "busy": time.process_time() - busy}
+    found["mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(found))
 
 
-def plain(args: argparse.Namespace, folder: Path) -> float:
-    """Open, resize, encode, save: one picture after the other, as diffusers' examples do."""
-    import numpy as np
-    import torch
-    from diffusers import AutoencoderKL
-    from PIL import Image
-    from safetensors.torch import load_file
+def report(found: dict[str, list[dict[str, float]]], args: argparse.Namespace) -> None:
+    """Print each side's rates, and the medians over the rounds of what they are to each other."""
+    for name, runs in found.items():
+        rates = sorted(args.images / run["seconds"] for run in runs)
+        busy = statistics.median(run["busy"] for run in runs)
+        print(
+            f"{name:8} {statistics.median(rates):7.2f} images/s [{rates[0]:.2f}, {rates[-1]:.2f}]  "
+            f"{busy:6.2f} s of processor  peak {max(run['mib'] for run in runs):.0f} MiB"
+        )
 
-    from dataproc_assets.models.weights import locate
+    def ratio(name: str, other: str) -> str:
+        pairs = zip(found[name], found[other], strict=True)
+        ratios = sorted(two["seconds"] / one["seconds"] for one, two in pairs)
+        return f"{statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]"
 
-    config, side = vae_config(folder, args.device), SIDES[args.device]
-    architecture, weights = (locate(config.file(p)[1].uri) for p in ("architecture", "weights"))
-    model = AutoencoderKL.from_config(json.loads(architecture.read_bytes()))
-    model.load_state_dict(load_file(weights))
-    dtype = torch.float32 if args.device == "cpu" else torch.bfloat16
-    model = model.eval().to(args.device, dtype)
-    with tempfile.TemporaryDirectory(dir=folder) as target, torch.inference_mode():
-        start = time.perf_counter()
-        for path in sorted((folder / "images").iterdir()):
-            image = Image.open(path).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
-            pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-            signed = (pixels.to(args.device, dtype) / 127.5) - 1
-            latent = model.encode(signed).latent_dist.mode()
-            np.save(Path(target) / path.stem, latent.float().cpu().numpy())
-        return time.perf_counter() - start
-
-
-CONTENDERS = {"job": job, "vae": vae, "plain": plain}
+    cores = len(os.sched_getaffinity(0))
+    ceilings = [
+        max(vae["seconds"], (vae["busy"] + decode["busy"]) / cores) / job["seconds"]
+        for vae, decode, job in zip(found["vae"], found["decode"], found["job"], strict=True)
+    ]
+    print(f"rate of job / rate of vae: {ratio('job', 'vae')} (target 0.95)")
+    print(
+        f"rate of job / that of {cores} cores that do nothing but decode and encode: "
+        f"{statistics.median(ceilings):.3f}"
+    )
+    print(
+        f"rate of sampled / rate of job: {ratio('sampled', 'job')}, {args.sample_share:.0%} again"
+    )
+    print(f"rate of job / rate of plain: {ratio('job', 'plain')}")
+    if args.device == "cpu":
+        print("not measured here: a GPU (--device cuda), whose target is 110 images/s on an H100")
 
 
 def main() -> None:
     """Let the sides take turns and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--readers", type=int, default=2)
+    parser.add_argument("--readers", type=int, default=1)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--sample-share", type=float, default=0.0)
-    parser.add_argument("--one", nargs=2, metavar=("SIDE", "FOLDER"))
+    parser.add_argument("--sample-share", type=float, default=0.02)
+    parser.add_argument("--one", nargs=2, metavar=("SIDE", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        from dataproc_assets.models.torch_threads import use_threads
-
-        use_threads(args.threads)
-        seconds = CONTENDERS[args.one[0]](args, Path(args.one[1]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "mib": peak}))
+        run_one(args.one[0], Path(args.one[1]), args.sample_share)
         return
-    found: dict[str, list[dict]] = {name: [] for name in CONTENDERS}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in SIDES}
     with tempfile.TemporaryDirectory() as temporary:
-        write_images(Path(temporary) / "images", args.images)
-        for _ in range(args.rounds):
-            for name, runs in found.items():
+        write_files(Path(temporary) / "files", args.images)
+        write_config(Path(temporary), args)
+        for number in range(args.rounds):
+            for name in sorted(found, reverse=number % 2 == 1):
                 command = [sys.executable, *sys.argv, "--one", name, temporary]
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-                runs.append(json.loads(done.stdout))
-    print(f"{args.images} images, {args.device}, {args.threads} threads, {args.rounds} rounds")
-    for name, runs in found.items():
-        rates = sorted(args.images / run["seconds"] for run in runs)
-        print(
-            f"{name:6} {statistics.median(rates):7.2f} images/s [{rates[0]:.2f}, {rates[-1]:.2f}], "
-            f"peak {max(run['mib'] for run in runs):.0f} MiB"
-        )
-    for name, target in (("vae", " (target 0.95)"), ("plain", "")):
-        ratios = [
-            o["seconds"] / j["seconds"] for j, o in zip(found["job"], found[name], strict=True)
-        ]
-        print(f"rate of job / rate of {name}: {statistics.median(ratios):.2f}{target}")
-    if args.device == "cpu":
-        print("not measured here: a GPU (--device cuda), whose target is 110 images/s on an H100")
+                found[name].append(json.loads(done.stdout))
+    print(
+        f"{args.images} images, {args.device}, {platform.machine()} of "
+        f"{len(os.sched_getaffinity(0))} cores, {args.threads} threads, {args.readers} readers, "
+        f"{args.rounds} rounds: median [least, most]"
+    )
+    report(found, args)
 
 
 if __name__ == "__main__":
