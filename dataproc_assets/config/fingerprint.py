@@ -17,7 +17,10 @@ def fingerprint(config: MetricConfig | VaeConfig) -> str:
     `batch_size` does not either: on a CPU it has no effect, and on a GPU it can change last bits
     as the kind of GPU does, which must not make every image be scored again.
     """
-    without = {"name", "on", "batch_size", "seconds_per_image", "scaling"}
+    without = {
+        *("name", "on", "batch_size", "seconds_per_image"),
+        *("scaling", "compile_buckets"),
+    }
     values = config.model_dump(mode="json", exclude=without)
     for model in (values, values.get("encoder", {})):
         if model.get("precision") == "float32":  # as what was scored before it could be chosen

@@ -17,8 +17,8 @@ ENCODE_VERSION = 2  # raise it when a change of the job's code changes latents
 class EncodeConfig(PlaceConfig):
     """One run of the encoding over unit files.
 
-    With `compile`, the `compile_shapes` buckets with the most images go through torch.compile, a
-    minute or more each; the others run as they are.
+    With `compile`, so many buckets as the VAE says go through torch.compile; the others run as
+    they are.
     """
 
     storage: str = Field(min_length=1)
@@ -26,7 +26,6 @@ class EncodeConfig(PlaceConfig):
     decode: DecodeConfig
     batch_size: int = Field(ge=1)
     sample_share: float = Field(ge=0, le=1)
-    compile_shapes: int = Field(8, ge=0)
 
 
 def latent_fingerprint(vae: VaeConfig, decode: DecodeConfig) -> str:

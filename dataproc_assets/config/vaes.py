@@ -18,7 +18,8 @@ class VaeConfig(StrictModel):
 
     `precision` is of a GPU that computes with it; elsewhere it is float32. `latent` is the
     posterior's mean, or a sample of it whose noise is a draw by `seed`, the image's hash and its
-    bucket.
+    bucket. Where the runner compiles, a process does so for the `compile_buckets` buckets that
+    most of its images are in: each takes a minute or more.
     """
 
     name: Name
@@ -31,6 +32,7 @@ class VaeConfig(StrictModel):
     precision: Precision = "float32"
     latent: Literal["mean", "sample"] = "mean"
     seed: int = Field(0, ge=0)
+    compile_buckets: int = Field(0, ge=0)
     version: int = Field(ge=1)
 
     @model_validator(mode="after")

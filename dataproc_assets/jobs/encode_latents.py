@@ -5,7 +5,7 @@ of SageMaker Processing (see `host`). Unit files `{unit}.todo.parquet` hold sha2
 length, bucket_width and bucket_height; each gives one part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -51,7 +51,8 @@ class Encoding:
     def vae(self) -> Vae:
         """Loaded when the first unit asks, so never for nothing."""
         config = self.config
-        return load_vae(config.vae, config.device, self._compiled() if config.compile else ())
+        count = config.vae.compile_buckets if config.compile else 0
+        return load_vae(config.vae, config.device, commonest_buckets(self.units.values(), count))
 
     def run(self) -> None:
         """Write a part for every unit that has none.
@@ -89,13 +90,6 @@ class Encoding:
         # On a CPU the VAE takes one picture at a time: padding would be encoded for nothing.
         size = 1 if self.config.device == "cpu" else self.config.batch_size
         return LatentBatches(unit, self.vae, collector, size, self.config.sample_share)
-
-    def _compiled(self) -> list[tuple[int, int]]:
-        """The buckets with the most images: each takes a minute or more to compile."""
-        keys = ["bucket_width", "bucket_height"]
-        counts = pl.concat([unit.select(keys) for unit in self.units.values()])
-        most = counts.group_by(keys).len().sort(pl.col("len") * -1, *keys)
-        return most.select(keys).head(self.config.compile_shapes).rows()
 
     def _write(self, rows: LatentRows) -> None:
         """In the writer's thread; the progress file is another's."""
@@ -149,6 +143,13 @@ class Encoding:
 
     def _too_slow(self, request: Request) -> Picture:
         return Picture(request, "failed", f"too_slow: over {self.config.decode.max_seconds:g} s")
+
+
+def commonest_buckets(units: Iterable[pl.DataFrame], count: int) -> list[tuple[int, int]]:
+    """The `count` buckets (width, height) with the most images; of equal ones the narrower."""
+    keys = ["bucket_width", "bucket_height"]
+    images = pl.concat([unit.select(keys) for unit in units]).group_by(keys).len()
+    return images.sort("len", *keys, descending=[True, False, False]).select(keys).rows()[:count]
 
 
 def main(config: dict[str, Any], inputs: Path, outputs: Path, rank: int, world: int) -> None:

@@ -193,6 +193,17 @@ def test_a_sample_is_the_same_in_any_company_and_is_not_the_mean(encoded, tmp_pa
     assert set(whole["latent"]).isdisjoint(part(encoded[0], vae)["latent"])
 
 
+def test_the_commonest_buckets_are_compiled():
+    keys = ["bucket_width", "bucket_height"]
+    units = [
+        pl.DataFrame([(64, 32), (32, 64), (96, 32)], schema=keys, orient="row"),
+        pl.DataFrame([(96, 32), (64, 32)], schema=keys, orient="row"),
+    ]
+    assert encode_latents.commonest_buckets(units, 2) == [(64, 32), (96, 32)]
+    assert encode_latents.commonest_buckets(units, 9) == [(64, 32), (96, 32), (32, 64)]
+    assert encode_latents.commonest_buckets(units, 0) == []
+
+
 def test_noise_is_normal_and_each_images_own(vae):
     drawn = vae.model_copy(update={"latent": "sample"})
     request = Request("u", "ab", "x", None, None, 512, 256, True)
