@@ -96,9 +96,9 @@ def publish_latents(
 
     def conflict(existing: Manifest) -> str:
         return (
-            f"the latents of release {config.name!r} are published at {store.uri(folder)} with "
-            f"{existing.config}, now asked: {about}. Delete that folder if no training reads it "
-            "any more, or name a new release in conf/releases"
+            f"the latents of release {config.name!r} are published at {store.uri(folder)} with the "
+            f"digest {existing.digest[:16]} and {existing.config}, now asked: {about}. Delete that "
+            "folder if no training reads it any more, or name a new release in conf/releases"
         )
 
     return publish_once(store, folder, digest, code_version, fill, conflict)

@@ -98,8 +98,8 @@ def publish(
 
     def conflict(existing: Manifest) -> str:
         return (
-            f"release {config.name!r} is published at {store.uri(release_path(config.name))} and "
-            "never changes. What differs:\n"
+            f"release {config.name!r} is published at {store.uri(release_path(config.name))} with "
+            f"the digest {existing.digest[:16]} and never changes. What differs:\n"
             + "\n".join(f"- {line}" for line in differences(store, existing, content, train))
             + f"\nTo publish this content, copy conf/releases/{config.name}.yaml to a new file in "
             "conf/releases and give it a new `name`."

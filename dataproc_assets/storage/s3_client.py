@@ -18,5 +18,6 @@ def s3_client() -> Any:
 
     hosted = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") == "true"
     style = "virtual" if hosted else "path"
-    config = Config(s3={"addressing_style": style}, retries={"mode": "standard", "max_attempts": 6})
-    return boto3.client("s3", endpoint_url=s3_endpoint() or None, config=config)
+    config = Config(s3={"addressing_style": style})
+    # boto3's own session keeps the first credentials it saw, and threads must not share its making
+    return boto3.Session().client("s3", endpoint_url=s3_endpoint() or None, config=config)

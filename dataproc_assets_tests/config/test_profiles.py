@@ -27,6 +27,7 @@ def test_the_shipped_profiles_differ_in_place_and_never_in_pictures():
         ("storage__table_buckets", 0, "storage.table_buckets: .* greater than or equal to 1"),
         ("storage__unit_images", 0, "storage.unit_images: .* greater than or equal to 1"),
         ("storage__memory_mb", 0, "storage.memory_mb: .* greater than or equal to 64"),
+        ("storage__versioning", "on", "storage.versioning: .* 'require', 'enable' or 'ignore'"),
         ("storage__root", "", "storage.root: .* at least 1 character"),
         ("sensors__interval_seconds", 1, "sensors.interval_seconds: .* equal to 5"),
         ("sensors__status", "on", "sensors.status: Input should be 'running' or 'stopped'"),
