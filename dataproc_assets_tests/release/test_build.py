@@ -12,6 +12,7 @@ import pytest
 from dataproc_assets.release.build import clean
 from dataproc_assets.release.manifest import read_manifest, verify
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.s3_client import s3_client
 from dataproc_assets.storage.writes import WriteError
 from dataproc_assets_tests.release.crawl import make_crawl
 from dataproc_assets_tests.release.publisher import TITLE, publisher
@@ -191,3 +192,13 @@ def test_nothing_is_cleaned_before_anything_is_published(store):
     store.put("releases/small/root/a", b"x")
     assert clean(store, "releases/small") == []
     assert store.exists("releases/small/root/a")
+
+
+def test_parts_of_an_upload_that_was_killed_go_with_the_next_publishing(s3, pictures):
+    store = new_bucket(versioned=True)
+    for path in ("releases/small/root/webdataset/train-00000.tar", "releases/small2/a"):
+        bucket, key = store.place(path)
+        s3_client().create_multipart_upload(Bucket=bucket, Key=key)
+    assert len(uploads(store)) == 2
+    run(store, make_crawl(pictures))
+    assert [upload["Key"] for upload in uploads(store)] == ["store/releases/small2/a"]

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.overlay import Overlay
+from dataproc_assets_tests.release.versioned import new_bucket
 
 PATHS = ["a/1", "a/2", "b/1"]
 STEP = st.tuples(
@@ -57,3 +60,24 @@ def test_what_lies_where_is_told_by_the_uri(tmp_path):
         with pytest.raises(FileNotFoundError):
             read("a")
     assert base.get("a") == b"1234"
+
+
+def test_an_older_version_is_that_of_the_base(s3, tmp_path):
+    base = new_bucket(versioned=True)
+    version = base.put("a", b"old")
+    base.put("a", b"now")
+    over = Overlay(base, ObjectStore(str(tmp_path)))
+    over.put("a", b"on top")
+    assert over.get("a") == b"on top"
+    assert over.get("a", version=version) == b"old"
+    assert b"".join(over.stream("a", version=version)[1]) == b"old"
+
+
+def test_what_is_abandoned_is_that_on_top(tmp_path):
+    base, top = ObjectStore(str(tmp_path / "base")), ObjectStore(str(tmp_path / "top"))
+    for store in (base, top):
+        store.put("a/b", b"x")
+        (tmp_path / Path(store.url).name / "a" / "c#1").write_bytes(b"half")
+    Overlay(base, top).abandon("a")
+    assert (tmp_path / "base/a/c#1").exists() and not (tmp_path / "top/a/c#1").exists()
+    assert top.get("a/b") == b"x"
