@@ -295,6 +295,11 @@ def report(found: dict[str, list[dict[str, float]]], args: argparse.Namespace) -
         f"rate of job / that of {cores} cores that do nothing but decode and encode: "
         f"{statistics.median(ceilings):.3f}"
     )
+    work = statistics.median(
+        job["busy"] / (vae["busy"] + decode["busy"])
+        for vae, decode, job in zip(found["vae"], found["decode"], found["job"], strict=True)
+    )
+    print(f"processor time of job / that of vae and decode: {work:.3f}")
     print(
         f"rate of sampled / rate of job: {ratio('sampled', 'job')}, {args.sample_share:.0%} again"
     )
