@@ -19,6 +19,7 @@ from dataproc_assets.models.weights import WeightsError
 from dataproc_assets.storage.ranges import UnorderedError
 from dataproc_assets.storage.report_manifest import ReportError
 from dataproc_assets.storage.tables import ChangedFileError
+from dataproc_assets.storage.writes import WriteError
 from dataproc_assets.version import __version__
 
 CRAWL_ERRORS = (ConnectionError, ReportError, UnorderedError)  # why a crawl is not known
@@ -151,7 +152,7 @@ def main() -> None:
     except ConfigError as error:
         click.echo(f"the configuration is wrong:\n{error}", err=True)
         sys.exit(2)
-    except (*CRAWL_ERRORS, ChangedFileError, FileNotFoundError, WeightsError) as error:
+    except (*CRAWL_ERRORS, ChangedFileError, FileNotFoundError, WeightsError, WriteError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
 
