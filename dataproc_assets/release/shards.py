@@ -24,7 +24,7 @@ def write_shards(
     read: Read,
     *,
     writers: int | None = None,
-    readers: int = 4,
+    readers: int | None = None,
     say: Say = lambda line: None,
 ) -> None:
     """Write every shard that `rows` name. Which image is in which shard is the rows' affair.
@@ -33,19 +33,21 @@ def write_shards(
         rows: what `located` returned, with a `shard` in each.
         read: gives an address's bytes.
         writers: shards written at a time, by default one a processor.
-        readers: images that each of them reads ahead.
+        readers: images that each of them reads ahead, by default one of files, which come at
+            once, and eight of objects.
         say: takes a line of progress, now and then.
 
     Raises the error of the first shard that cannot be written; those not begun then stay away.
     """
     parts = {str(path): part for (path,), part in rows.group_by("shard", maintain_order=True)}
     count = writers or os.cpu_count() or 1
+    ahead = readers or (8 if rows["uri"].str.starts_with("s3://").any() else 1)
 
     def one(path: str) -> None:
         part = parts[path]
 
         def make(local: Path) -> Written:
-            images = read_images(read, part.iter_rows(named=True), readers)
+            images = read_images(read, part.iter_rows(named=True), ahead)
             pairs = zip(part.iter_rows(named=True), images, strict=True)
             return write_tar(local, (to_sample(row, image, config.recipes) for row, image in pairs))
 
