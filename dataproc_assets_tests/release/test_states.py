@@ -1,12 +1,15 @@
-"""The commands that show and fetch the states of a release."""
+"""The commands that show and fetch the states of a release, and the bucket that keeps them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dataproc_assets.release.manifest import MANIFEST, read_manifest
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets_tests.defs.world import World
+from dataproc_assets.storage.upload import upload_folder
+from dataproc_assets_tests.defs.world import World, cause, metadata
 from dataproc_assets_tests.release.crawl import release_config
 from dataproc_assets_tests.release.test_publish import run
 from dataproc_assets_tests.release.versioned import delete_all, new_bucket
@@ -67,3 +70,26 @@ def test_all_states_are_shown_newest_first(
         assert said.exit_code == 0, said.output
         found = read_manifest(ObjectStore(str(tmp_path / asked)), "releases/small")
         assert found is not None and found.digest == one.digest
+
+
+def test_the_profile_says_what_a_release_does_with_a_bucket(s3, world: World):
+    store = new_bucket(versioned=False)
+    upload_folder(store, Path(world.lake.store.url))
+    for path in store.list("releases")["path"]:
+        store.delete(path)
+
+    def moved(versioning: str) -> Callable[[dict[str, Any]], None]:
+        return lambda profile: profile["storage"].update(root=store.url, versioning=versioning)
+
+    world.change("profiles/local.yaml", moved("require"))
+    result = world.make("release", partition="demo")
+    assert not result.success and cause(result)[0] == "VersioningError"
+    assert store.list("releases").is_empty()
+
+    world.change("profiles/local.yaml", moved("enable"))
+    result = world.make("release", partition="demo")
+    assert result.success
+    manifest = read_manifest(store, "releases/demo")
+    assert manifest is not None
+    versions = {path: entry.version for path, entry in manifest.files.items()}
+    assert all(versions.values()) and metadata(result, "release")["versions"] == versions
