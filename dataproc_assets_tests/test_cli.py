@@ -79,9 +79,12 @@ def test_a_port_that_is_taken_is_named(conf: World):
 
 
 def test_every_command_has_help():
-    names = ["gallery", "plan", "release", "report", "run", "upload", "weights"]
-    assert sorted(cli.commands) == names
-    groups = {"release": ["list", "verify"], "weights": ["check", "fetch", "list"]}
+    names = ["diff", "explain", "gallery", "plan", "release", "report", "run", "unpack", "upload"]
+    assert sorted(cli.commands) == [*names, "weights", "what-if"]
+    groups = {
+        "release": ["comfyui", "fetch", "list", "push", "verify", "versions"],
+        "weights": ["check", "fetch", "list"],
+    }
     commands = list(cli.commands.values())
     for name, below in groups.items():
         group = cli.commands[name]

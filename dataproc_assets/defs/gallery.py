@@ -1,6 +1,7 @@
 """The gallery: the only asset that draws pictures, after the quarantine is known."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -15,7 +16,7 @@ from dataproc_assets.gallery.build import build_gallery
 from dataproc_assets.gallery.tables import GalleryTables
 from dataproc_assets.jobs.decode import decode
 from dataproc_assets.models.base import DecodedImage
-from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.previews import read_previews
 from dataproc_assets.safety.flags import NEVER_FLAGS
 from dataproc_assets.storage.address import read_address
@@ -61,8 +62,15 @@ def gallery_tables(lake: Lake) -> GalleryTables:
         funnel=funnel(lake),
         quarantined=pl.concat([held, ledger]).unique(),
         previews=_previews(lake),
-        releases=[asdict(manifest) for manifest in manifests if manifest],
+        releases=[_told(manifest) for manifest in manifests if manifest],
     )
+
+
+def _told(manifest: Manifest) -> dict[str, Any]:
+    """A manifest, without what a bucket calls the versions of its files: pages do not show them,
+    and are the same wherever the release lies."""
+    files = {path: replace(entry, version=None) for path, entry in manifest.files.items()}
+    return asdict(replace(manifest, files=files))
 
 
 def _previews(lake: Lake) -> pl.DataFrame:

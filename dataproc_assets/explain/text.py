@@ -96,7 +96,8 @@ def _edge(edge: dict[str, Any]) -> str:
     figures = {
         name: edge[name] for name in ("cosine", "phash_distance", "detail_distance") if name in edge
     }
-    return f"{edge['a']} – {edge['b']}: {', '.join(edge['evidence'])} ({_pairs(figures)})"
+    by = ", ".join(edge.get("evidence", [])) or "no evidence"
+    return f"{edge['a']} – {edge['b']}: {by} ({_pairs(figures)})"
 
 
 def _safety(safety: dict[str, Any]) -> Iterator[str]:
