@@ -20,9 +20,11 @@ import polars as pl
 import polars_hash as plh
 
 from dataproc_assets.release.manifest import Manifest, read_manifest
-from dataproc_assets.release.rows import read_tables
+from dataproc_assets.release.rows import table_name
+from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore, open_store
+from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.storage.tar_index import tar_index
 from dataproc_assets.transforms.buckets import cover
 
@@ -76,7 +78,9 @@ class LatentBatches:
 
     Raises:
         FileNotFoundError: the release or its latents are not published.
-        ValueError: there is no such split or recipe, or the tars are not whole.
+        ValueError: there is no such split or recipe, the latents are of another release of the
+            name, or the tars are not whole.
+        ChangedFileError: a table is not the one that its manifest names.
     """
 
     def __init__(
@@ -101,6 +105,11 @@ class LatentBatches:
         self._readers = readers
         self._release = _published(self._store, release_path(name))
         self._latents = _published(self._store, latents_path(name))
+        if self._latents.inputs["release"] != self._release.digest:
+            raise ValueError(
+                f"{self._store.uri(latents_path(name))} is of another release of the name "
+                f"{name!r}; remove that folder and make the latents again"
+            )
         self._recipe = recipe or self._release.config["recipes"][0]
         known = {"split": self._release.config["splits"], "recipe": self._release.config["recipes"]}
         for kind, value in (("split", split), ("recipe", self._recipe)):
@@ -116,9 +125,8 @@ class LatentBatches:
     @cached_property
     def samples(self) -> pl.DataFrame:
         """One row a sample: image_id, bucket, width, height, prompts, shard, offset, length."""
-        path = f"{self._latents.root}/latents.parquet"
-        rows = pl.read_parquet(self._store.get(path)).filter(pl.col("split") == self._split)
-        train = read_tables(self._store, self._release).select(
+        rows = self._table(self._latents, "latents.parquet").filter(pl.col("split") == self._split)
+        train = self._table(self._release, table_name(self._split)).select(
             "image_id", "width", "height", prompts=f"prompts__{self._recipe}"
         )
         shards = rows["shard"].unique().sort().to_list()
@@ -195,6 +203,16 @@ class LatentBatches:
         path = f"{self._latents.root}/{row['shard']}"
         data = self._store.get_range(path, row["offset"], row["length"])
         return np.load(BytesIO(data), allow_pickle=False)
+
+    def _table(self, manifest: Manifest, name: str) -> pl.DataFrame:
+        path = f"{manifest.root}/{name}"
+        data = self._store.get(path)
+        if bytes_digest(data) != manifest.files[name].sha256:
+            raise ChangedFileError(
+                f"{self._store.uri(path)} is not what was published; restore it from a copy, then "
+                f"`dataproc release verify {self._name}` tells whether all is well"
+            )
+        return pl.read_parquet(data)
 
     def _places(self, shard: str) -> pl.DataFrame:
         """Where the latents of a shard lie in it."""

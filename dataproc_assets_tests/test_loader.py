@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,10 +17,13 @@ from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.loader import Batch, LatentBatches
 from dataproc_assets.release.encoded import latent_index, latent_todo, latent_units
 from dataproc_assets.release.latents import publish_latents
-from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.release.manifest import MANIFEST, Manifest, read_manifest
 from dataproc_assets.release.publish import read_train
-from dataproc_assets.storage.layout import latents_path
+from dataproc_assets.storage.digest import bytes_digest
+from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import RECIPES, make_crawl, release_config
@@ -175,17 +179,55 @@ def test_what_is_not_there_is_told(root, tmp_path):
         batches(str(tmp_path))
 
 
-def test_latents_that_a_tar_lacks_are_told(root, tmp_path):
-    store = ObjectStore(root)
+def copied(root: str, folder: Path) -> ObjectStore:
+    """The release and its latents once more, to be changed."""
+    store, copy = ObjectStore(root), ObjectStore(str(folder))
     for path in store.list()["path"]:
-        ObjectStore(str(tmp_path)).put(path, store.get(path))
-    table = store.list()["path"].filter(
-        pl.Series([p.endswith("latents.parquet") for p in store.list()["path"]])
-    )[0]
-    rows = pl.read_parquet(store.get(table))
-    named = rows.with_columns(
-        image_id=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("a" * 32)).otherwise("image_id")
+        copy.put(path, store.get(path))
+    return copy
+
+
+def tampered(store: ObjectStore, folder: str, table: str, **columns: pl.Expr) -> Manifest:
+    """Change columns of a published table; returns the manifest, which stays as it was."""
+    manifest = read_manifest(store, folder)
+    assert manifest is not None
+    path = f"{manifest.root}/{table}"
+    store.put(path, to_parquet(pl.read_parquet(store.get(path)).with_columns(**columns)))
+    return manifest
+
+
+@pytest.mark.parametrize(
+    ("folder", "table"),
+    [(latents_path("small"), "latents.parquet"), (release_path("small"), "train.parquet")],
+)
+def test_a_table_that_was_changed_is_refused(root, tmp_path, folder, table):
+    store = copied(root, tmp_path)
+    tampered(store, folder, table, image_id=pl.col("image_id").reverse())
+    with pytest.raises(ChangedFileError, match=f"{table} is not what was published"):
+        len(batches(store.url))
+
+
+def test_latents_of_another_release_of_the_name_are_refused(root, tmp_path):
+    store = copied(root, tmp_path)
+    release = read_manifest(store, release_path("small"))
+    assert release is not None
+    store.put(f"{release_path('small')}/{MANIFEST}", replace(release, digest="0" * 64).to_json())
+    with pytest.raises(ValueError, match="is of another release of the name 'small'"):
+        batches(store.url)
+
+
+def test_latents_that_a_tar_lacks_are_told(root, tmp_path):
+    store, folder = copied(root, tmp_path), latents_path("small")
+    manifest = tampered(
+        store,
+        folder,
+        "latents.parquet",
+        split=pl.lit("train"),
+        shard=pl.col("shard").sort().first(),
     )
-    named.with_columns(split=pl.lit("train")).write_parquet(tmp_path / table)
+    data = store.get(f"{manifest.root}/latents.parquet")
+    entry = replace(manifest.files["latents.parquet"], sha256=bytes_digest(data), size=len(data))
+    files = {**manifest.files, "latents.parquet": entry}
+    store.put(f"{folder}/{MANIFEST}", replace(manifest, files=files).to_json())
     with pytest.raises(ValueError, match="are not in the tars"):
-        batches(str(tmp_path)).samples  # noqa: B018
+        len(batches(store.url))
