@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for the tests' configuration of a release
+
 SHARD_BYTES = 64_000_000
 
 
