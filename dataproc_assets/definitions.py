@@ -5,6 +5,7 @@ import dagster as dg
 from dataproc_assets.config.project import Project, load_project
 from dataproc_assets.defs import (
     curation,
+    denoiser,
     gallery,
     images,
     intake,
@@ -24,7 +25,7 @@ def build(project: Project, console: dg.LoggerDefinition | None = None) -> dg.De
     """The definitions of a project; `console` is where its runs log beside the UI."""
     lake = Lake(project)
     groups = (intake, metrics, late_metrics, metadata, curation, images)
-    groups += (prompts, sanitized, release, gallery)
+    groups += (prompts, sanitized, release, denoiser, gallery)
     return dg.Definitions(
         assets=[asset for group in groups for asset in group.assets(lake)],
         sensors=sensors.sensors(lake),

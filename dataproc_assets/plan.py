@@ -124,12 +124,12 @@ def _why(lake: Lake, stage: str, key: str | None) -> str | None:
     if lake.fresh(stage, key):
         missing = late_missing(lake, stage, key)
         return f"{missing} images are to be tried again" if missing else None
-    info = None if stage in ("release", "latents") else lake.info(stage, key)
-    if info is None:
+    made = None if stage in ("release", "latents") else lake.made_from(stage, key)
+    if made is None:
         return NEVER
     now = lake.inputs(stage, key)
-    names = sorted({*now, *info.inputs})
-    changed = [name for name in names if now.get(name) != info.inputs.get(name)]
+    names = sorted({*now, *made.inputs})
+    changed = [name for name in names if now.get(name) != made.inputs.get(name)]
     return f"changed: {', '.join(changed)}" if changed else CONFIGURED
 
 
@@ -137,7 +137,7 @@ def _behind(
     lake: Lake, stage: str, key: str | None, due: set[tuple[str, str | None]]
 ) -> str | None:
     """The inputs of a stage that are due; None where none is, or where it never changes."""
-    if stage in ("release", "latents"):
+    if stage in ("release", "latents") or not lake.asked(stage, key):
         return None
     of_all = {name for name, _ in due}
     by_source = lake.stages[stage].by == "source"

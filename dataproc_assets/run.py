@@ -9,7 +9,13 @@ import dagster as dg
 from dataproc_assets.defs.tables import late_missing
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.stages import GATES, Partition, partitions, stage_inputs
+from dataproc_assets.storage.stages import (
+    GATES,
+    PUBLISHED,
+    Partition,
+    partitions,
+    stage_inputs,
+)
 from dataproc_assets.storage.units import read_units, unit_rows
 from dataproc_assets.turn import tags
 
@@ -116,7 +122,7 @@ def run_stale(
 
 def _recipes(lake: Lake, step: Step) -> set[str]:
     """The recipes that a step releases."""
-    if step.assets[0] not in ("release", "latents"):
+    if step.assets[0] not in PUBLISHED:
         return set()
     return {*lake.project.releases[step.partition or ""].recipes}
 

@@ -15,6 +15,7 @@ import polars as pl
 from dataproc_assets.config.project import Project, load_project
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.stages import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_crawl" / "crawl"
@@ -112,7 +113,7 @@ class Demo:
         """
         lake, found = self.lake(), {}
         for stage in lake.stages.values():
-            if stage.name in ("inventory", "records", "todo", "release", "latents"):
+            if stage.name in ("inventory", "records", "todo", *PUBLISHED):
                 continue
             keys = {
                 "source": lake.project.sources,
@@ -124,7 +125,7 @@ class Demo:
                 found[f"{stage.name}/{key}"] = info.digest if info else "missing"
         members = lake.info("members")
         found["members"] = members.digest if members else "missing"
-        for folder in ("releases", "latents", "gallery", "ledger"):
+        for folder in ("releases", "latents", "denoisers", "gallery", "ledger"):
             for path in lake.store.list(folder)["path"]:
                 data = lake.store.get(path)
                 if path.endswith("/manifest.json"):

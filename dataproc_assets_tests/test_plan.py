@@ -17,7 +17,10 @@ def reasons(world: World, source: str | None = None) -> dict[tuple[str, str | No
 
 def test_where_nothing_was_made_all_of_it_is_due(crawled: World, capsys):
     assert set(reasons(crawled).values()) == {NEVER}
-    assert {name for name, _ in reasons(crawled)} == set(crawled.lake.stages) - {"latents"}
+    assert {name for name, _ in reasons(crawled)} == set(crawled.lake.stages) - {
+        "latents",
+        "denoiser",
+    }
     print_plan(crawled.lake)
     said = capsys.readouterr().out
     assert "no metric pass is due" in said and "before intake of danbooru, pixiv" in said
@@ -38,7 +41,7 @@ def test_what_was_deleted_is_due_with_what_reads_it(world: World):
     assert found["prefiltered", "pixiv"] == "changed: merged/pixiv"
     assert found["augmented", "pixiv"] == "reads what is due: prefiltered"
     assert ("merged", "danbooru") not in found and ("todo", "pixiv") not in found
-    assert not {"release", "latents"} & {name for name, _ in found}
+    assert not {"release", "latents", "denoiser"} & {name for name, _ in found}
     assert reasons(world, "danbooru") == {}
 
 

@@ -25,7 +25,7 @@ def run(world: World, **options) -> int:
 def test_the_flow_has_the_metrics_of_the_pass_after_todo(finished: World):
     names = flow(finished.lake)
     assert names[: len(INTAKE) + len(PASSES)] == [*INTAKE, *PASSES]
-    assert names[-3:] == ["release", "latents", "gallery"]
+    assert names[-4:] == ["release", "latents", "denoiser", "gallery"]
     assert len(names) == len(set(names))
 
 

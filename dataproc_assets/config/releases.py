@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from dataproc_assets.config.base import StrictModel
+from dataproc_assets.config.denoiser import DenoiserConfig
 
 Rating = Literal["general", "sensitive", "questionable", "explicit"]
 Format = Literal["parquet", "webdataset", "sd_scripts", "huggingface"]
@@ -140,6 +141,7 @@ class ReleaseConfig(StrictModel):
     licence: str
     licence_note: str
     latents: LatentsConfig | None = None
+    denoiser: DenoiserConfig | None = None
     schedule: Schedule | None = None
 
     @model_validator(mode="after")
@@ -154,4 +156,18 @@ class ReleaseConfig(StrictModel):
             raise ValueError(f"splits must have one named '{TRAIN}', which trainers look for")
         if abs(sum(self.splits.values()) - 1) > 1e-9:
             raise ValueError(f"the shares of splits add up to {sum(self.splits.values()):g}, not 1")
+        return self
+
+    @model_validator(mode="after")
+    def _denoiser_has_latents(self) -> Self:
+        if self.denoiser is None:
+            return self
+        if self.latents is None:
+            raise ValueError("denoiser is trained on latents: add a section 'latents'")
+        held = self.denoiser.held_out
+        if held == TRAIN or held not in self.splits:
+            others = ", ".join(name for name in self.splits if name != TRAIN) or "none"
+            raise ValueError(
+                f"denoiser.held_out: '{held}' is no split beside '{TRAIN}'; there are: {others}"
+            )
         return self

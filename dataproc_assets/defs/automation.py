@@ -15,11 +15,10 @@ from dataproc_assets.config.project import Project
 from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.snapshot import Snapshot
-from dataproc_assets.storage.stages import GATES, partitions, stage_inputs
+from dataproc_assets.storage.stages import GATES, PUBLISHED, partitions, stage_inputs
 
 Result = dg.AutomationResult[dg.AssetKey]
 Context = dg.AutomationContext[dg.AssetKey]
-NOT_AWAITED = ("release", "latents")
 
 
 def automatic(lake: Lake, stage: str) -> dg.AutomationCondition[dg.AssetKey]:
@@ -134,7 +133,7 @@ def _pending(lake: Snapshot, stages: set[str]) -> dict[str, dict[str, str]]:
     nothing and not awaited.
     """
     pending: dict[str, dict[str, str]] = {}
-    awaited = {*lake.stages} - {*NOT_AWAITED, *lake.project.pass_metrics}
+    awaited = {*lake.stages} - {*PUBLISHED, *lake.project.pass_metrics}
     for name in lake.stages:
         if name not in stages:
             continue

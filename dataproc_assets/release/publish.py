@@ -75,7 +75,7 @@ def publish(
     _refuse(config, table, forbidden)
     rows = located(config, table, addresses)
     train = rows.drop(*ADDRESS)
-    content = config.model_dump(mode="json", exclude={"latents", "schedule"})
+    content = config.model_dump(mode="json", exclude={"latents", "schedule", "denoiser"})
     digest = json_digest({"format": FORMAT, "config": content, "rows": frame_digest(train)})
 
     def fill(build: Build) -> Manifest:

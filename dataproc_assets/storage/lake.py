@@ -1,7 +1,9 @@
 """The lake: every stage of a project at its place, with what it was made from."""
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
 from dataproc_assets.storage.rate import UNITS, Rate, measured_rate
 from dataproc_assets.storage.stages import (
+    PUBLISHED,
     Partition,
     Stage,
     config_digest,
@@ -41,6 +44,14 @@ COMPANIONS = {
     "records": ("rejects",),
     "dedup_cross": ("members", "clusters", "borderline"),
 }
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """The states of what something was made from, and the version of the code that made it."""
+
+    inputs: dict[str, str]
+    code_version: str
 
 
 class Lake:
@@ -99,7 +110,7 @@ class Lake:
         Raises ValueError, naming what there is, where the name or the partition is wrong.
         """
         owners = {other: stage for stage, others in COMPANIONS.items() for other in others}
-        tables = [name for name in self.stages if name not in ("release", "latents")]
+        tables = [name for name in self.stages if name not in PUBLISHED]
         if table not in (*tables, *owners):
             raise ValueError(f"no table {table!r}; there are {', '.join([*tables, *owners])}")
         by = self._by(owners.get(table, table))
@@ -165,8 +176,9 @@ class Lake:
         """What stands for an asset's content: a table's digest, a manifest's, or its parts'."""
         if asset in self.project.pass_metrics:
             return self.parts.state(asset, partition or "")
-        if asset in ("release", "latents"):
-            return self._manifest_state(asset, partition)
+        if asset in PUBLISHED:
+            manifest = self._manifest(asset, partition)
+            return bytes_digest(manifest) if manifest else ""
         info = self.info(asset, partition)
         if info is None:
             return ""
@@ -201,16 +213,33 @@ class Lake:
 
         A release is immutable: it is fresh once it is published, and so are its latents.
         """
-        if stage == "latents" and self.project.releases[partition or ""].latents is None:
+        if not self.asked(stage, partition):
             return True
         if stage in ("release", "latents"):
             return bool(self.state(stage, partition))
-        info = self.info(stage, partition)
+        made = self.made_from(stage, partition)
         return (
-            info is not None
-            and info.code_version == self.code_version(stage, partition)
-            and info.inputs == self.inputs(stage, partition)
+            made is not None
+            and made.code_version == self.code_version(stage, partition)
+            and made.inputs == self.inputs(stage, partition)
         )
+
+    def asked(self, stage: str, partition: str | None) -> bool:
+        """Whether a stage is wanted: of latents and denoiser, where the release's YAML has them."""
+        if stage not in ("latents", "denoiser"):
+            return True
+        return getattr(self.project.releases[partition or ""], stage) is not None
+
+    def made_from(self, stage: str, partition: str | None) -> "MadeFrom | None":
+        """What a stage table, or a denoiser, was made from; None where there is none."""
+        if stage != "denoiser":
+            info = self.info(stage, partition)
+            return MadeFrom(info.inputs, info.code_version) if info else None
+        manifest = self._manifest(stage, partition)
+        if manifest is None:
+            return None
+        value = json.loads(manifest)
+        return MadeFrom(value["inputs"], value["code_version"])
 
     def rate(self, source: str, late: str | None = None) -> Rate:
         """How fast the pass goes, or a metric that runs late.
@@ -232,12 +261,16 @@ class Lake:
     def _by(self, asset: str) -> Any:
         return self.stages[asset].by
 
-    def _manifest_state(self, asset: str, partition: str | None) -> str:
-        folder = layout.release_path if asset == "release" else layout.latents_path
+    def _manifest(self, asset: str, partition: str | None) -> bytes | None:
+        folders = {
+            "release": layout.release_path,
+            "latents": layout.latents_path,
+            "denoiser": layout.denoiser_path,
+        }
         try:
-            return bytes_digest(self.store.get(f"{folder(partition or '')}/manifest.json"))
+            return self.store.get(f"{folders[asset](partition or '')}/manifest.json")
         except FileNotFoundError:
-            return ""
+            return None
 
 
 def resolve(url: str) -> str:

@@ -104,6 +104,31 @@ def latents_path(name: str) -> str:
     return f"latents/{name}"
 
 
+def denoiser_path(name: str) -> str:
+    """The folder of the denoiser that was trained on a release's latents."""
+    return f"denoisers/{name}"
+
+
+def denoiser_parts_path(fingerprint: str) -> str:
+    """The folder of the folds of one way to train a denoiser."""
+    return f"units/denoisers/{fingerprint}"
+
+
+def losses_path(folder: str, unit: str) -> str:
+    """What a fold's model loses on its held-out images; its `.json` is the fold's done mark."""
+    return f"{folder}/{unit}.losses.parquet"
+
+
+def trained_path(folder: str, unit: str) -> str:
+    """The weights of a fold's model, where it is kept."""
+    return f"{folder}/{unit}.safetensors"
+
+
+def drawn_path(folder: str, unit: str) -> str:
+    """The pictures that a fold's model has drawn, where it is kept."""
+    return f"{folder}/{unit}.drawn.parquet"
+
+
 def gallery_path() -> str:
     """The folder of the gallery's pages and pictures."""
     return "gallery"

@@ -6,6 +6,7 @@ Each function takes the project and a partition; models, dictionaries and lists 
 from typing import Any
 
 from dataproc_assets.config.adapters import own_code, reading_code
+from dataproc_assets.config.fingerprint import fingerprint
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import Project
 
@@ -103,9 +104,18 @@ def fingerprints(project: Project, _: str | None) -> Any:
     return {name: part_fingerprint(m, decode) for name, m in project.pass_metrics.items()}
 
 
+def denoiser(project: Project, name: str | None) -> Any:
+    """How it is trained, and the VAE that its pictures are decoded with."""
+    release = project.releases[name or ""]
+    if release.denoiser is None or release.latents is None:
+        return None
+    return {"denoiser": release.denoiser, "vae": fingerprint(project.vaes[release.latents.vae])}
+
+
 def release(project: Project, name: str | None) -> Any:
     """What is chosen, and what is never released."""
-    return {"release": project.releases[name or ""], "safety": project.safety}
+    release = project.releases[name or ""].model_copy(update={"denoiser": None})
+    return {"release": release, "safety": project.safety}
 
 
 def todo(project: Project, name: str | None) -> Any:

@@ -20,6 +20,9 @@ COMPARED = "<compared metrics>"
 GATES = ("sanitized",)
 """Stages whose failed checks hold back the releases that read them, and nothing else."""
 
+PUBLISHED = ("release", "latents", "denoiser")
+"""Stages that are no tables: files below a manifest of their own."""
+
 Partition = Literal["source", "recipe", "release"] | None
 
 
@@ -180,12 +183,21 @@ _STAGES = (
         "VAE latents of the release in WebDataset shards, with a manifest of their own.",
     ),
     Stage(
+        "denoiser",
+        "release",
+        "release",
+        ("release", "latents", "dedup_cross"),
+        reads.denoiser,
+        frozenset({"pytorch"}),
+        "A small model trained on the latents: whether the prompts are theirs.",
+    ),
+    Stage(
         "gallery",
         "curation",
         None,
         (
             *("inventory", "augmented", "dedup_cross", LATE_METRICS, "images"),
-            *("sanitized", "release", "latents"),
+            *("sanitized", "release", "latents", "denoiser"),
         ),
         reads.gallery,
         frozenset({"html"}),

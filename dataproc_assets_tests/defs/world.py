@@ -429,4 +429,4 @@ def _two_sources(curation: dict[str, Any]) -> None:
 
 def _one_recipe(release: dict[str, Any]) -> None:
     release["recipes"] = ["animagine4"]
-    del release["latents"]
+    del release["latents"], release["denoiser"]

@@ -1,5 +1,6 @@
 """Lakes of the shipped project below a folder of their own, filled with small tables."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def make(lake: Lake, stage: str, partition: str | None, content: int = 0) -> Non
         lake.store.put(f"{folder(partition or '')}/manifest.json", f"{content}".encode())
         return
     inputs = lake.inputs(stage, partition)
+    if stage == "denoiser":
+        made = {"inputs": inputs, "code_version": lake.code_version(stage, partition)}
+        path = f"{layout.denoiser_path(partition or '')}/manifest.json"
+        lake.store.put(path, json.dumps({**made, "content": content}).encode())
+        return
     for table in COMPANIONS.get(stage, ()):
         lake.write(stage, partition, rows, table=table, inputs=inputs)
     lake.write(stage, partition, rows, inputs=inputs)

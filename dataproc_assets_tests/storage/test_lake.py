@@ -19,7 +19,7 @@ from dataproc_assets_tests.storage.lakes import (
 ROWS = pl.DataFrame({"image_key": ["pixiv/1_p0"], "n": [1]})
 AFTER_PREFILTERED = {
     *("prefiltered", "augmented", "dedup_intra", "dedup_cross", "caption", "images"),
-    *("prompts", "sanitized", "gallery"),
+    *("prompts", "sanitized", "denoiser", "gallery"),
 }
 
 
@@ -132,7 +132,7 @@ def test_a_companion_counts_for_its_stage(full):
     other = ROWS.with_columns(n=2)
     full.write("dedup_cross", None, other, table="members", inputs=full.inputs("dedup_cross", None))
     assert {name for name, _ in stale(full)} == {
-        *("caption", "images", "sanitized", "gallery"),
+        *("caption", "images", "sanitized", "denoiser", "gallery"),
     }
 
 
