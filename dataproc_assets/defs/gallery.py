@@ -13,16 +13,19 @@ from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.defs.tables import all_rows
 from dataproc_assets.funnel import funnel
 from dataproc_assets.gallery.build import build_gallery
-from dataproc_assets.gallery.tables import GalleryTables
+from dataproc_assets.gallery.samples import denoiser_figures
+from dataproc_assets.gallery.tables import SCHEMAS, GalleryTables
 from dataproc_assets.jobs.decode import decode
 from dataproc_assets.models.base import DecodedImage
+from dataproc_assets.release.denoiser import CURVE, DRAWN
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.previews import read_previews
 from dataproc_assets.safety.flags import NEVER_FLAGS
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.layout import denoiser_path, latents_path, release_path
 from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets.storage.parquet import from_parquet
 
 
 def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
@@ -50,6 +53,8 @@ def gallery_tables(lake: Lake) -> GalleryTables:
     ledger = read_ledger(lake.store, "quarantine").select("image_key", "rule")
     below = lake.read("borderline").filter(pl.col("kind").is_null())
     manifests = [read_manifest(lake.store, release_path(name)) for name in project.releases]
+    trained = [read_manifest(lake.store, denoiser_path(name)) for name in sorted(project.releases)]
+    denoisers = [manifest for manifest in trained if manifest]
     return GalleryTables(
         augmented=all_rows(lake).collect(),
         flags=against,
@@ -63,7 +68,26 @@ def gallery_tables(lake: Lake) -> GalleryTables:
         quarantined=pl.concat([held, ledger]).unique(),
         previews=_previews(lake),
         releases=[_told(manifest) for manifest in manifests if manifest],
+        drawn=_drawn(lake, denoisers),
+        denoisers=[_figures(lake, manifest) for manifest in denoisers],
     )
+
+
+def _drawn(lake: Lake, denoisers: list[Manifest]) -> pl.DataFrame:
+    """What the releases' denoisers drew of held-out prompts."""
+    schema = SCHEMAS["drawn"]
+    frames = [
+        from_parquet(lake.store.get(f"{manifest.root}/{DRAWN}"))
+        .with_columns(release=pl.lit(manifest.name))
+        .select(schema.names())
+        for manifest in denoisers
+    ]
+    return pl.concat([schema.to_frame(), *frames])
+
+
+def _figures(lake: Lake, manifest: Manifest) -> dict[str, Any]:
+    curve = from_parquet(lake.store.get(f"{manifest.root}/{CURVE}"))
+    return denoiser_figures(_told(manifest), curve)
 
 
 def _told(manifest: Manifest) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dataproc_assets.gallery.pictures import (
 )
 from dataproc_assets.gallery.releases import preview_files, releases_page
 from dataproc_assets.gallery.render import Renderer
+from dataproc_assets.gallery.samples import drawn_files, samples_page
 from dataproc_assets.gallery.tables import GalleryTables, canonical, input_digests
 from dataproc_assets.gallery.tiers import tiers_page
 from dataproc_assets.gallery.view import Page, View
@@ -75,7 +76,7 @@ def build_gallery(
     view = View(everything, shown, Cards(shown, config), config)
     pages = _pages(view)
     thumbs = write_thumbs(store, root, view.cards.wanted(), read_picture, config, known)
-    contents = preview_files(view)
+    contents = preview_files(view) | drawn_files(view)
     paths = {wanted.sha256: picture_path(THUMBS, wanted.sha256) for wanted in view.cards.wanted()}
     there = {digest: path for digest, path in paths.items() if path in thumbs.files}
     inputs = {**input_digests(everything), "config": json_digest(config.model_dump(mode="json"))}
@@ -118,6 +119,7 @@ def _pages(view: View) -> list[Page]:
         tiers_page(view),
         *image_pages(view),
         releases_page(view),
+        samples_page(view),
     ]
 
 

@@ -19,6 +19,7 @@ NAVIGATION = [
     ("tiers.html", "Tiers"),
     ("images.html", "Images"),
     ("release.html", "Releases"),
+    ("samples.html", "Samples"),
 ]
 STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

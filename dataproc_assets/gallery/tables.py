@@ -52,6 +52,12 @@ SCHEMAS = {
     "funnel": pl.Schema({"stage": _TEXT, "source": _TEXT, "rows": pl.Int64, "kept": pl.Int64}),
     "quarantined": pl.Schema({"image_key": _TEXT, "rule": _TEXT}),
     "previews": pl.Schema({"sha256": _TEXT, "psnr": pl.Float64, "preview": pl.Binary}),
+    "drawn": pl.Schema(
+        {
+            "image_id": _TEXT, "release": _TEXT, "prompt": _TEXT, "guidance": pl.Float64,
+            "picture": pl.Binary,
+        }
+    ),
 }  # fmt: skip
 SORTED_BY = {
     "augmented": ["image_key"],
@@ -63,6 +69,7 @@ SORTED_BY = {
     "addresses": ["image_key", "uri", "offset"],
     "quarantined": ["image_key", "rule"],
     "previews": ["sha256", "psnr"],
+    "drawn": ["image_id", "release", "guidance"],
 }
 
 
@@ -76,7 +83,8 @@ class GalleryTables:
     `funnel` is in the order of the stages. `previews` are decoded latents (WebP bytes) by the
     SHA-256 of their original; `releases` are published manifests as dicts; `cosine` is the
     threshold of dedup; an edge without a kind joins nothing and is only shown. `quarantined` has a
-    row for each key and rule.
+    row for each key and rule. `drawn` are pictures (WebP bytes) that a release's denoiser drew of
+    an image's prompt, `denoisers` what `samples.denoiser_figures` gives of each.
     """
 
     augmented: pl.DataFrame
@@ -91,6 +99,8 @@ class GalleryTables:
     quarantined: pl.DataFrame = field(default_factory=SCHEMAS["quarantined"].to_frame)
     previews: pl.DataFrame = field(default_factory=SCHEMAS["previews"].to_frame)
     releases: list[dict[str, Any]] = field(default_factory=list)
+    drawn: pl.DataFrame = field(default_factory=SCHEMAS["drawn"].to_frame)
+    denoisers: list[dict[str, Any]] = field(default_factory=list)
 
 
 def canonical(tables: GalleryTables) -> GalleryTables:
@@ -107,6 +117,7 @@ def canonical(tables: GalleryTables) -> GalleryTables:
         cosine=tables.cosine,
         sanitized={recipe: _canonical("sanitized", frame) for recipe, frame in recipes},
         releases=sorted(tables.releases, key=lambda release: str(release.get("name"))),
+        denoisers=sorted(tables.denoisers, key=lambda denoiser: denoiser["name"]),
     )
 
 

@@ -44,8 +44,8 @@ def find_withheld(tables: GalleryTables) -> Withheld:
 def without(tables: GalleryTables, withheld: Withheld) -> GalleryTables:
     """The tables without a row of what is withheld.
 
-    A preview is shown only of an image that is still known: one whose rows are gone may have
-    been taken down.
+    A preview, or a drawing, is shown only of an image that is still known: one whose rows are
+    gone may have been taken down.
     """
     keys, digests = list(withheld.keys), list(withheld.sha256)
 
@@ -70,6 +70,7 @@ def without(tables: GalleryTables, withheld: Withheld) -> GalleryTables:
         },
         addresses=tables.addresses.filter(free("image_key", keys)),
         previews=tables.previews.filter(pl.col("sha256").is_in(images["sha256"].to_list())),
+        drawn=tables.drawn.join(images, on="image_id", how="semi", maintain_order="left"),
     )
 
 

@@ -128,6 +128,8 @@ def make_world() -> World:
             }
         ),
         releases=[RELEASE],
+        drawn=_drawn(),
+        denoisers=[DENOISER],
     )
     return World(tables, Memory(files), {key: digest(content) for key, content in data.items()})
 
@@ -171,6 +173,31 @@ RELEASE = {
     },
     "files": {"train.parquet": {"sha256": "cd" * 32, "size": 2048, "rows": 3}},
 }  # fmt: skip
+
+GAIN = {"mean": 0.002, "standard_error": 0.0005, "z": 4.0}
+DENOISER = {
+    "name": "demo",
+    "digest": "ef" * 32,
+    "config": {"folds": 4, "steps": 800},
+    "counts": {
+        "images": 236, "shuffles": 99, "p": 0.01, "over_shuffled": GAIN, "over_none": GAIN,
+        "loss": {"true": 0.91234, "shuffled": 0.92345, "none": 0.93456},
+    },
+    "curve": [(400, 1.5), (800, 1.0)],
+    "held_out_loss": 0.9,
+}  # fmt: skip
+
+
+def _drawn() -> pl.DataFrame:
+    """Of two images that may be shown, one with a hostile prompt, and of a quarantined one."""
+    prompts = {0: "plain prompt", 1: HOSTILE, 4: "quarantined words"}
+    rows = [
+        (f"{number:032d}", "demo", prompt, guidance, f"RIFF drawn {prompt} {guidance}".encode())
+        for number, prompt in prompts.items()
+        for guidance in (0.0, 1.0, 4.0)
+    ]
+    schema = ["image_id", "release", "prompt", "guidance", "picture"]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _addresses(keys: list[str], length: int) -> pl.DataFrame:

@@ -24,12 +24,13 @@ def test_build_writes_pages_pictures_and_a_manifest_that_names_each_file(store, 
     assert {path: entry["sha256"] for path, entry in manifest["files"].items()} == {
         path: bytes_digest(data) for path, data in written.items()
     }
+    pictures = [path for path in written if path.startswith("thumbs/")]
     pages = {path for path in written if path.endswith(".html")}
     assert pages == {
         f"{name}.html"
-        for name in ("index", "drops", "clusters", "pairs", "tiers", "images", "release")
+        for name in ("index", "drops", "clusters", "pairs", "tiers", "images", "release", "samples")
     }
-    assert (info.pages, info.thumbs, info.written) == (7, len(written) - 8, len(written) - 8)
+    assert (info.pages, info.thumbs, info.written) == (8, len(pictures), len(pictures))
     assert thumb(world, "pixiv/plain0") in written
     assert info.missing == {}
     assert info.withheld == 7

@@ -81,7 +81,7 @@ def test_every_link_and_label_leads_somewhere(pages, written):
         for image in page.images:
             source = str(image["src"])
             assert source in written, f"{path}: {source}"
-            assert PurePosixPath(source).parts[0] in {"thumbs", "previews"}
+            assert PurePosixPath(source).parts[0] in {"thumbs", "previews", "drawn"}
 
 
 def test_every_picture_of_the_gallery_is_linked(pages, written):

@@ -66,4 +66,6 @@ def test_no_table_keeps_a_row_of_a_withheld_image(world):
 def test_a_preview_of_an_image_that_is_no_longer_known_is_not_shown(world):
     images = world.tables.images.filter(pl.col("representative") != "pixiv/plain0")
     tables = canonical(replace(world.tables, images=images))
-    assert without(tables, find_withheld(tables)).previews.height == 0
+    shown = without(tables, find_withheld(tables))
+    assert shown.previews.height == 0
+    assert set(shown.drawn["image_id"]) == {f"{1:032d}"}
