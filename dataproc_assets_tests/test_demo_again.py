@@ -16,6 +16,7 @@ from dataproc_assets.defs.sensors.passes import pending_passes, unencoded_releas
 from dataproc_assets.run import stale_steps
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets_tests.demo import ROOT, SAMPLE, Demo
+from dataproc_assets_tests.s3 import s3_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -60,15 +61,19 @@ def test_the_report_names_stages_drops_duplicates_and_the_release(demo: Demo):
 
 
 def test_killed_at_every_stage_on_s3_it_ends_like_an_undisturbed_run_in_a_folder(
-    demo: Demo, tmp_path: Path, s3: dict[str, str]
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    other = replace(Demo.create(tmp_path / "home"), profile="s3")
-    other.command("upload", str(SAMPLE))
-    for pattern in KILLS:
-        assert other.run_until(lambda line, p=pattern: bool(re.search(p, line))), pattern
-    other.command("run")
-    assert other.digests() == demo.digests()
-    assert list(stale_steps(other.lake())) == []
+    """On a server of its own: a release switches the bucket's versions on, for good."""
+    with s3_server(tmp_path / "s3") as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        other = replace(Demo.create(tmp_path / "home"), profile="s3")
+        other.command("upload", str(SAMPLE))
+        for pattern in KILLS:
+            assert other.run_until(lambda line, p=pattern: bool(re.search(p, line))), pattern
+        other.command("run")
+        assert other.digests() == demo.digests()
+        assert list(stale_steps(other.lake())) == []
 
 
 def test_a_new_file_is_noticed_and_scored_alone(copy: Demo):
