@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from dataproc_assets.models.prompt_words import prompt_words
 from dataproc_assets.models.vae import Vae
 
 MOST_HEADER = 1 << 20  # bytes of a safetensors file's header
+CAUSE = 200  # characters of what is told of a file that is not one
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,10 @@ def from_file(data: bytes, where: str) -> tuple[Denoiser, About]:
         )
         model = Denoiser(about.denoiser, about.channels)
         model.load_state_dict(load_tensors(data), strict=True)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        cause = shorten(str(error), CAUSE)  # some have many lines
         raise ValueError(
-            f"{where}: is no denoiser of this version ({error}); make the asset `denoiser` again"
+            f"{where}: is no denoiser of this version ({cause}); make the asset `denoiser` again"
         ) from error
     return model.eval(), about
 
