@@ -2,13 +2,13 @@
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from dataproc_assets.commands.diff import diff
 from dataproc_assets.commands.explain import explain
+from dataproc_assets.commands.gallery import gallery
 from dataproc_assets.commands.lake import the_lake
 from dataproc_assets.commands.release import release
 from dataproc_assets.commands.unpack import unpack
@@ -112,33 +112,9 @@ def report(truth: Path | None) -> None:
     print_report(the_lake(), truth)
 
 
-@cli.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=3001,
-    show_default=True,
-    help="The port to listen on; 0 takes any free one.",
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-def gallery(port: int, host: str) -> None:
-    """Serve the gallery's pages, from a folder or from S3, until interrupted."""
-    from dataproc_assets.gallery.serve import gallery_server
-
-    store = the_lake().store
-    try:
-        server = gallery_server(store, host, port)
-    except OSError as error:
-        raise click.ClickException(
-            f"{host}:{port}: {error.strerror}; choose another --port"
-        ) from None
-    click.echo(f"gallery of {store.url}: http://{host}:{server.server_port}")
-    with server, suppress(KeyboardInterrupt):
-        server.serve_forever()
-
-
 cli.add_command(diff)
 cli.add_command(explain)
+cli.add_command(gallery)
 cli.add_command(release)
 cli.add_command(unpack)
 cli.add_command(weights)

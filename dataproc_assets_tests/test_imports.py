@@ -25,7 +25,7 @@ BELOW = {
     "runners": {"config", "storage"},
     "jobs": {"config", "storage", "models", "transforms", "runners", "dedup"},
     "release": {"config", "storage", "transforms", "safety"},
-    "gallery": {"config", "storage", "version"},
+    "gallery": {"config", "storage", "version", "safety", "explain"},
     "explain": {"config", "storage", "sources", "transforms", "safety", "release"},
 }
 # who alone may import a library, so that a code location loads fast and pure parts stay pure

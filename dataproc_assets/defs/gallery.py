@@ -7,12 +7,13 @@ import dagster as dg
 import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
-from dataproc_assets.defs.flags import flags
+from dataproc_assets.defs.near_duplicates import everything
 from dataproc_assets.defs.result import table_result
+from dataproc_assets.defs.shown import shown_state, shown_tables
 from dataproc_assets.defs.stage import stage_asset
-from dataproc_assets.defs.tables import all_rows
 from dataproc_assets.funnel import funnel
 from dataproc_assets.gallery.build import build_gallery
+from dataproc_assets.gallery.index import Embedded
 from dataproc_assets.gallery.samples import denoiser_figures
 from dataproc_assets.gallery.tables import SCHEMAS, GalleryTables
 from dataproc_assets.jobs.decode import decode
@@ -20,11 +21,9 @@ from dataproc_assets.models.base import DecodedImage
 from dataproc_assets.release.denoiser import CURVE, DRAWN
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.previews import read_previews
-from dataproc_assets.safety.flags import NEVER_FLAGS
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import denoiser_path, latents_path, release_path
-from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.parquet import from_parquet
 
 
@@ -35,7 +34,14 @@ def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResu
     def read_picture(uri: str, offset: int | None, length: int | None) -> DecodedImage:
         return decode(read_address(uri, offset, length, limits.max_bytes), limits)
 
-    done = build_gallery(lake.store, gallery_tables(lake), read_picture, lake.project.gallery)
+    done = build_gallery(
+        lake.store,
+        gallery_tables(lake),
+        read_picture,
+        lake.project.gallery,
+        _embedded(lake),
+        shown_state(lake),
+    )
     pages = pl.DataFrame({"path": [done.path], "digest": [done.digest]})
     info = lake.write("gallery", None, pages, key="path", inputs=inputs)
     context.log.info(
@@ -47,30 +53,27 @@ def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResu
 
 def gallery_tables(lake: Lake) -> GalleryTables:
     """Everything that the pages show."""
-    project, against = lake.project, flags(lake).collect()
-    never = pl.col("flags").list.set_intersection(list(NEVER_FLAGS))
-    held = against.select("image_key", rule=never).explode("rule").drop_nulls("rule")
-    ledger = read_ledger(lake.store, "quarantine").select("image_key", "rule")
+    project = lake.project
     below = lake.read("borderline").filter(pl.col("kind").is_null())
     manifests = [read_manifest(lake.store, release_path(name)) for name in project.releases]
     trained = [read_manifest(lake.store, denoiser_path(name)) for name in sorted(project.releases)]
     denoisers = [manifest for manifest in trained if manifest]
-    return GalleryTables(
-        augmented=all_rows(lake).collect(),
-        flags=against,
-        cosine=project.dedup.cosine,
+    return replace(
+        shown_tables(lake),
         edges=pl.concat([lake.read("dedup_cross"), below]).collect(),
-        members=lake.read("members").collect(),
-        images=lake.read("images").collect(),
-        sanitized={name: lake.read("sanitized", name).collect() for name in project.recipes},
         addresses=lake.read_all("inventory").collect(),
         funnel=funnel(lake),
-        quarantined=pl.concat([held, ledger]).unique(),
         previews=_previews(lake),
         releases=[_told(manifest) for manifest in manifests if manifest],
         drawn=_drawn(lake, denoisers),
         denoisers=[_figures(lake, manifest) for manifest in denoisers],
     )
+
+
+def _embedded(lake: Lake) -> Embedded:
+    """The vectors of all pictures, by the metric whose embeddings are compared."""
+    found, metric = everything(lake), lake.project.dedup.embedding
+    return Embedded(lake.parts.fingerprint(metric), found.keys, found.vectors)
 
 
 def _drawn(lake: Lake, denoisers: list[Manifest]) -> pl.DataFrame:

@@ -36,10 +36,6 @@ def _answer(lake: Lake, key: str) -> dict[str, Any]:
     image_id = members.get(key, {}).get("image_id")
     merged = image(lake, image_id) if image_id else {}
     said = prompts(lake, image_id) if image_id else {}
-    if judged["held"] or merged.get("quarantined"):
-        known = {name: _bare(way) for name, way in known.items()}
-        merged = {name: merged[name] for name in ("image_id", "representative") if name in merged}
-        said = {recipe: [_verdict(row) for row in rows] for recipe, rows in said.items()}
     answer = {
         "key": key,
         "way": known.pop(key),
@@ -49,13 +45,31 @@ def _answer(lake: Lake, key: str) -> dict[str, Any]:
         "prompts": said,
         "releases": released(lake, image_id, keys),
     }
+    if judged["held"] or merged.get("quarantined"):
+        return bare(answer)
     return {"key": key, "ended": endings(answer), **answer}
 
 
-def _bare(way: dict[str, Any]) -> dict[str, Any]:
+def bare(answer: dict[str, Any], why: str = HELD) -> dict[str, Any]:
+    """An answer with the names of things and the rules alone, and none of the image's words."""
+    cluster, image = answer["cluster"], answer["image"]
+    ways = {name: _bare(way, why) for name, way in cluster.get("ways", {}).items()}
+    named = {name: image[name] for name in ("image_id", "representative") if name in image}
+    prompts = answer["prompts"].items()
+    told = {
+        **{name: value for name, value in answer.items() if name != "ended"},
+        "way": _bare(answer["way"], why),
+        "cluster": {**cluster, "ways": ways} if cluster else {},
+        "image": named,
+        "prompts": {recipe: [_verdict(row) for row in rows] for recipe, rows in prompts},
+    }
+    return {"key": answer["key"], "ended": endings(told), **told}
+
+
+def _bare(way: dict[str, Any], why: str) -> dict[str, Any]:
     """A way without its words: no address, no record, no score."""
     kept = ("key", "source", "intake", "drop_reasons")
-    return {**{name: way[name] for name in kept}, "withheld": HELD}
+    return {**{name: way[name] for name in kept}, "withheld": why}
 
 
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ WIDTH = 10  # of the names at the left
 
 def text(answer: dict[str, Any]) -> str:
     """What `explain` told of one key, as text with a line's name at its left."""
-    lines = [answer["key"], *_block("ended", map(_ending, answer["ended"]))]
+    lines = [answer["key"], *_block("ended", map(ending, answer["ended"]))]
     lines += _way(answer["way"])
     lines += _cluster(answer["cluster"])
     lines += _block("safety", _safety(answer["safety"]))
@@ -23,7 +23,8 @@ def _block(name: str, lines: Any) -> Iterator[str]:
         yield f"  {name if number == 0 else '':{max(WIDTH, len(name))}} {line}"
 
 
-def _ending(end: dict[str, Any]) -> str:
+def ending(end: dict[str, Any]) -> str:
+    """One of the ends of an image's way, as a line."""
     stage = end["stage"]
     if stage == "dedup_cross":
         return f"dedup_cross: duplicate of {end['replaced_by']} by {', '.join(end['evidence'])}"
@@ -31,7 +32,7 @@ def _ending(end: dict[str, Any]) -> str:
         return f"sanitized {end['recipe']}: dropped, {end['rule']}"
     if stage == "release":
         return _released(end)
-    saw = f": {end['column']} is {_value(end.get('value'))}" if "column" in end else ""
+    saw = f": {end['column']} is {said(end.get('value'))}" if "column" in end else ""
     kept = f", kept is {end['keeps']}" if "keeps" in end else ""
     return f"{stage}: dropped, {end['rule']}{saw}{kept}"
 
@@ -51,13 +52,13 @@ def _way(way: dict[str, Any]) -> list[str]:
     if "withheld" in way:
         return list(_block("withheld", [way["withheld"]]))
     record = {name: v for name, v in way["record"].items() if name not in ("image_key", "source")}
-    said = [f"{name}: {_value(value)}" for name, value in record.items()]
+    told = [f"{name}: {said(value)}" for name, value in record.items()]
     metrics = {name: m for name, m in way["scores"].items() if isinstance(m, dict)}
     status = [f"{n}: {v}" for n, v in way["scores"].items() if not isinstance(v, dict)]
     scores = [f"{name} ({m['fingerprint']}): {_pairs(m['values'])}" for name, m in metrics.items()]
     return [
         *_block("address", map(_address, way["addresses"])),
-        *_block("record", said or ["none"]),
+        *_block("record", told or ["none"]),
         *_block("scores", [*status, *scores]),
         *_block("rules", map(_rule, way["rules"])),
         *_block("augmented", [_pairs(way["augmented"])] if way["augmented"] else []),
@@ -73,7 +74,7 @@ def _rule(rule: dict[str, Any]) -> str:
     verdict = "DROPS" if rule["hit"] else "ok   "
     when = f" (when {rule['when']})" if "when" in rule else ""
     keeps = f", kept is {rule['keeps']}" if "keeps" in rule else ""
-    saw = f"{rule['column']} = {_value(rule['value'])}"
+    saw = f"{rule['column']} = {said(rule['value'])}"
     return f"{verdict} {rule['stage']} {rule['rule']}: {saw}{keeps}{when}"
 
 
@@ -125,20 +126,25 @@ def _image(image: dict[str, Any]) -> list[str]:
 
 def _field(name: str, field: dict[str, Any]) -> str:
     weight = f" ({field['weight']:g})" if "weight" in field else ""
-    won = f"{name} = {_value(field['value'])} from {field.get('source', 'nobody')}{weight}"
+    won = f"{name} = {said(field['value'])} from {field.get('source', 'nobody')}{weight}"
     lost = [
-        f"{_value(other['value'])} of {other['source']} ({_value(other['weight'])})"
+        f"{said(other['value'])} of {other['source']} ({said(other['weight'])})"
         for other in field["losing"]
     ]
     return won + (f"; lost: {', '.join(lost)}" if lost else "")
 
 
-def _tag(tag: dict[str, Any]) -> str:
-    said = [
+def tag_text(tag: dict[str, Any]) -> tuple[str, str, str, str]:
+    """A merged tag: its name, its category, its confidence, and which sources say it."""
+    sources = [
         f"{one['source']} {one['weight']:.3g}" + (f" as {one['said']}" if one["said"] else "")
         for one in tag["sources"]
     ]
-    return f"{tag['tag']} ({tag['category']}) {tag['confidence']:.3g}: {', '.join(said)}"
+    return tag["tag"], tag["category"], f"{tag['confidence']:.3g}", ", ".join(sources)
+
+
+def _tag(tag: dict[str, Any]) -> str:
+    return "{} ({}) {}: {}".format(*tag_text(tag))
 
 
 def _prompt(row: dict[str, Any]) -> Iterator[str]:
@@ -152,10 +158,11 @@ def _prompt(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+    return ", ".join(f"{name} {said(value)}" for name, value in values.items())
 
 
-def _value(value: Any) -> str:
+def said(value: Any) -> str:
+    """A value as a person writes it, on one line."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):

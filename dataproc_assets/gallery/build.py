@@ -7,6 +7,7 @@ from dataproc_assets.config.gallery import GalleryConfig
 from dataproc_assets.gallery.cards import Cards
 from dataproc_assets.gallery.clusters import clusters_page
 from dataproc_assets.gallery.drops import drops_page
+from dataproc_assets.gallery.index import FOLDER, Embedded, index_files
 from dataproc_assets.gallery.kept import image_pages
 from dataproc_assets.gallery.overview import overview_page
 from dataproc_assets.gallery.pairs import pairs_page
@@ -21,6 +22,7 @@ from dataproc_assets.gallery.pictures import (
 from dataproc_assets.gallery.releases import preview_files, releases_page
 from dataproc_assets.gallery.render import Renderer
 from dataproc_assets.gallery.samples import drawn_files, samples_page
+from dataproc_assets.gallery.served import served_pages
 from dataproc_assets.gallery.tables import GalleryTables, canonical, input_digests
 from dataproc_assets.gallery.tiers import tiers_page
 from dataproc_assets.gallery.view import Page, View
@@ -54,9 +56,18 @@ class GalleryInfo:
 
 
 def build_gallery(
-    store: ObjectStore, tables: GalleryTables, read_picture: ReadPicture, config: GalleryConfig
+    store: ObjectStore,
+    tables: GalleryTables,
+    read_picture: ReadPicture,
+    config: GalleryConfig,
+    embedded: Embedded | None = None,
+    state: str = "",
 ) -> GalleryInfo:
     """Write the gallery below `layout.gallery_path()`.
+
+    Args:
+        embedded: the pictures' vectors, by which words find them.
+        state: stands for all that says what may be shown; the server asks whether it still holds.
 
     The same tables give the same bytes, whatever was there before: files that this build does not
     name are deleted, those of withheld images before anything is written. A picture that
@@ -83,6 +94,7 @@ def build_gallery(
     footer = {"version": __version__, "inputs": json_digest(inputs)}
     renderer = Renderer(there, footer)
     contents |= {page.file: renderer.render(page) for page in pages}
+    contents |= index_files(view, embedded)
     for path, data in contents.items():
         store.put(f"{root}/{path}", data)
 
@@ -94,6 +106,7 @@ def build_gallery(
         "inputs": inputs,
         "thumbs": settings,
         "withheld": withheld.digest,
+        "search": {"state": state, "model": embedded.model if embedded else None},
         "files": {path: asdict(file) for path, file in files.items()},
     }
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
@@ -120,6 +133,7 @@ def _pages(view: View) -> list[Page]:
         *image_pages(view),
         releases_page(view),
         samples_page(view),
+        *served_pages(),
     ]
 
 
@@ -131,7 +145,7 @@ def _manifest(store: ObjectStore, root: str) -> dict:
 
 
 def _revoke(store: ObjectStore, root: str, shown: GalleryTables, withheld: Withheld) -> int:
-    """Delete every picture that may not be shown, and all pages where that set has changed.
+    """Delete every picture that may not be shown; all pages and the index where that set changed.
 
     A build that dies later then leaves nothing behind that was revoked.
     """
@@ -140,7 +154,8 @@ def _revoke(store: ObjectStore, root: str, shown: GalleryTables, withheld: Withh
     gone = []
     for path in store.list(root)["path"]:
         stem = path.rpartition("/")[2].partition(".")[0]
-        if (is_digest(stem) and stem not in allowed) or (changed and path.endswith(".html")):
+        tells = path.endswith(".html") or path.startswith(f"{root}/{FOLDER}/")
+        if (is_digest(stem) and stem not in allowed) or (changed and tells):
             gone.append(path)
     for path in gone:
         store.delete(path)

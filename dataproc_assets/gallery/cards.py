@@ -28,7 +28,11 @@ class Card:
 
 
 class Cards:
-    """The cards of the images that may be shown. Remembers which pictures were asked for."""
+    """The cards of the images that may be shown. Remembers which pictures were asked for.
+
+    Attributes:
+        rows: `augmented` with the images' addresses, and the highest `rating` of any source.
+    """
 
     def __init__(self, tables: GalleryTables, config: GalleryConfig) -> None:
         self._config = config
@@ -41,7 +45,7 @@ class Cards:
             .agg(merged=pl.col("rating").cast(order, strict=False).max())
         )
         # A picture that another source rates higher is veiled on every page.
-        self._rows = (
+        self.rows = (
             tables.augmented.join(tables.addresses, on="image_key", how="left")
             .join(merged, on="image_key", how="left")
             .with_columns(
@@ -53,7 +57,7 @@ class Cards:
 
     def of(self, keys: Iterable[str]) -> dict[str, Card]:
         """The cards by key; a key that may not be shown, or is not known, has none."""
-        rows = self._rows.filter(pl.col("image_key").is_in(list(keys)))
+        rows = self.rows.filter(pl.col("image_key").is_in(list(keys)))
         return {row["image_key"]: self._card(row) for row in rows.iter_rows(named=True)}
 
     def listed(self, keys: Iterable[str]) -> list[Card]:
@@ -72,15 +76,20 @@ class Cards:
             digest = None
         elif digest not in self._wanted:
             self._wanted[digest] = Wanted(digest, uri, row["offset"], row["length"])
-        return Card(
-            key=row["image_key"],
-            sha256=digest,
-            title=shorten(row["title"], self._config.text_chars),
-            rating=row["rating"],
-            facts=_facts(row),
-            reasons=[reason for reason in row["drop_reasons"] or [] if reason],
-            veiled=row["rating"] in self._config.veiled_ratings,
-        )
+        return card_of(row, digest, self._config)
+
+
+def card_of(row: dict[str, Any], sha256: str | None, config: GalleryConfig) -> Card:
+    """The card of a row of `Cards.rows`, with the picture that `sha256` names."""
+    return Card(
+        key=row["image_key"],
+        sha256=sha256,
+        title=shorten(row["title"], config.text_chars),
+        rating=row["rating"],
+        facts=_facts(row),
+        reasons=[reason for reason in row["drop_reasons"] or [] if reason],
+        veiled=row["rating"] in config.veiled_ratings,
+    )
 
 
 def drawn(rows: pl.DataFrame, column: str, config: GalleryConfig) -> pl.DataFrame:

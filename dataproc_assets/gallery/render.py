@@ -1,8 +1,9 @@
-"""Pages as HTML: no script runs, nothing is loaded from elsewhere, all text is escaped."""
+"""Pages as HTML: nothing is loaded from elsewhere, all text is escaped, no script of it runs."""
 
 import base64
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,39 @@ NAVIGATION = [
     ("images.html", "Images"),
     ("release.html", "Releases"),
     ("samples.html", "Samples"),
+    ("search.html", "Search"),
 ]
-STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+HERE = Path(__file__).parent
+STYLE = (HERE / "style.css").read_text(encoding="utf-8")
+SCRIPT = (HERE / "search.js").read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """The one text that a policy lets through."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 # `'self'` is no origin to a browser that opened a file; `file:` is what it shows pictures from.
 POLICY = (
-    f"default-src 'none'; img-src 'self' file:; style-src 'sha256-{_STYLE_HASH}'; "
+    f"default-src 'none'; img-src 'self' file:; style-src {_source(STYLE)}; "
     "base-uri 'none'; form-action 'none'"
+)
+SERVED_POLICY = (
+    f"default-src 'none'; img-src 'self'; style-src {_source(STYLE)}; "
+    f"script-src {_source(SCRIPT)}; base-uri 'none'; form-action 'self'"
 )
 _UNITS = ["bytes", "kB", "MB", "GB", "TB"]
 
 
 class Renderer:
-    """Renders pages that may refer to the pictures in `thumbs` (path by digest) and no others."""
+    """Renders pages that may refer to the pictures in `thumbs` (path by digest) and no others.
 
-    def __init__(self, thumbs: dict[str, str], footer: dict[str, Any]) -> None:
+    Pages that are `served`, and not written, have a form to search by, and its one script.
+    """
+
+    def __init__(
+        self, thumbs: Mapping[str, str], footer: dict[str, Any], *, served: bool = False
+    ) -> None:
         self._environment = Environment(
             loader=PackageLoader("dataproc_assets.gallery"),
             autoescape=True,
@@ -45,7 +64,12 @@ class Renderer:
         )
         self._environment.filters.update(count=_count, size=_size, share=_share)
         self._environment.globals.update(
-            thumbs=thumbs, footer=footer, navigation=NAVIGATION, style=Markup(STYLE), policy=POLICY
+            thumbs=thumbs,
+            footer=footer,
+            navigation=NAVIGATION,
+            style=Markup(STYLE),
+            policy=SERVED_POLICY if served else POLICY,
+            script=Markup(SCRIPT) if served else None,
         )
 
     def render(self, page: Page) -> bytes:

@@ -17,7 +17,9 @@ SCHEMAS = {
             "drop_reasons": _LIST, "intake_drops": _LIST, "rating": _TEXT, "tier": _TEXT,
             "tier_percentile": pl.Float64, "tier_reason": _TEXT, "title": _TEXT,
             "pixels_sha256": _TEXT, "pixels_width": pl.Int32, "pixels_height": pl.Int32,
-            "clip_score": pl.Float32, "year": pl.Int32,
+            "clip_score": pl.Float32, "year": pl.Int32, "post_id": _TEXT, "artist_ids": _LIST,
+            "artist_names": _LIST, "tags_artist": _LIST, "md5": _TEXT, "pixels_md5": _TEXT,
+            "tags": _LIST,
         }
     ),
     "flags": pl.Schema({"image_key": _TEXT, "flags": _LIST}),

@@ -26,11 +26,9 @@ def test_build_writes_pages_pictures_and_a_manifest_that_names_each_file(store, 
     }
     pictures = [path for path in written if path.startswith("thumbs/")]
     pages = {path for path in written if path.endswith(".html")}
-    assert pages == {
-        f"{name}.html"
-        for name in ("index", "drops", "clusters", "pairs", "tiers", "images", "release", "samples")
-    }
-    assert (info.pages, info.thumbs, info.written) == (8, len(pictures), len(pictures))
+    shown = ("index", "drops", "clusters", "pairs", "tiers", "images", "release", "samples")
+    assert pages == {f"{name}.html" for name in (*shown, "search", "explain")}
+    assert (info.pages, info.thumbs, info.written) == (10, len(pictures), len(pictures))
     assert thumb(world, "pixiv/plain0") in written
     assert info.missing == {}
     assert info.withheld == 7
@@ -108,7 +106,7 @@ def test_withheld_pictures_and_texts_are_in_no_file(store, world, config):
                  b"twitter/takendown", b"quarantinedcopy", b"pixiv/flagged",
                  b"pixiv/unjudged"):  # fmt: skip
         assert text not in everything
-    assert everything.count(b"danbooru/quarantined") == 1  # the list of ids
+    assert everything.count(b"danbooru/quarantined") == 2  # the list of ids, and its link
     assert info.withheld == 7
 
 
@@ -161,7 +159,7 @@ def test_samples_are_capped_and_the_count_is_told(store, world, config: GalleryC
     capped = config.model_copy(update={"samples": 3, "images": 2, "page_size": 1, "pairs": 1})
     build_gallery(store, world.tables, world.read, capped)
     pages = {path: data.decode() for path, data in files(store).items() if path.endswith("html")}
-    assert pages["drops.html"].count("pixiv/dropped") == 3 * 3  # alt, title and id
+    assert pages["drops.html"].count("pixiv/dropped") == 3 * 4  # alt, title, id, link
     assert "9 rows in curation" not in pages["drops.html"]  # the opted-out row counts too
     assert "10 rows in curation: pixiv 10 · 3 shown" in pages["drops.html"]
     assert {"images.html", "images-2.html"} < set(pages)

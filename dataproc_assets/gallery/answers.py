@@ -1,0 +1,126 @@
+"""A question's answer: the entries found, as cards, with what a person should know of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dataproc_assets.config.gallery import GalleryConfig
+from dataproc_assets.gallery.cards import Card, card_of
+from dataproc_assets.gallery.query import Query, Term
+from dataproc_assets.gallery.search import Found, Index
+
+SUGGESTED = 8  # tags that begin like one that nothing has
+
+
+class NoWordsError(Exception):
+    """Words cannot be looked for; the message says why, and what helps."""
+
+
+Embed = Callable[[str], np.ndarray]
+"""Words as a float32 vector (d,) of unit norm. Raises NoWordsError."""
+Lookup = Callable[[str], list[str]]
+"""The keys that a name stands for. Raises LookupError, which says that there are none."""
+
+
+@dataclass
+class Notes:
+    """What is told beside an answer: lines of text, and tags as further questions."""
+
+    lines: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+
+
+def find(
+    index: Index, query: Query, hidden: np.ndarray, embed: Embed, lookup: Lookup, most: int
+) -> tuple[Found, Notes]:
+    """The entries that a question asks for, at most `most`, none that is hidden."""
+    notes, terms, vector = Notes(), list(query.terms), None
+    among = _named(index, query, hidden, lookup, notes) if query.names else None
+    if query.words:
+        vector = _vector(query, embed, notes)
+        tags = _tags(index, query.words)
+        if vector is None and not tags:
+            notes.lines.append("None of these words is a tag, so nothing was looked for")
+            return Found(np.empty(0, np.int64), 0), notes
+        if vector is None:
+            terms += [Term("tag", tag) for tag in tags]
+            notes.lines.append(f"Taken as tags instead: {', '.join(tags)}")
+        else:
+            notes.tags += tags
+    for term in query.terms:
+        if not term.refused and not len(index.having(term.field, term.value)):
+            notes.lines.append(f"Nothing has the {term.field} {term.value}")
+            if term.field == "tag":
+                notes.tags += index.like("tag", term.value, SUGGESTED)
+    return index.find(among, tuple(terms), vector, hidden, most), notes
+
+
+def cards(index: Index, found: Found, config: GalleryConfig) -> list[Card]:
+    """The cards of the entries found, in their order."""
+    entries = index.entries[found.entries]
+    rows = index.pictures[entries["picture"].to_numpy()]
+    made = []
+    for number, row in enumerate(rows.iter_rows(named=True)):
+        card, more = card_of(row, row["pixels_sha256"], config), []
+        if found.cosines is not None:
+            more.append(f"cosine\u00a0{found.cosines[number]:.3f}")
+        if (members := entries["members"][number]) > 1:
+            more.append(f"{members}\u00a0copies")
+        made.append(replace(card, facts=[*card.facts, *more]))
+    return made
+
+
+def cards_of(index: Index, keys: list[str], config: GalleryConfig) -> dict[str, Card]:
+    """The cards of some keys, of those that the index knows."""
+    rows = index.pictures.filter(pl.col("image_key").is_in(keys)).iter_rows(named=True)
+    return {row["image_key"]: card_of(row, row["pixels_sha256"], config) for row in rows}
+
+
+def offers(index: Index, hidden: np.ndarray, count: int) -> dict[str, list[dict[str, Any]]]:
+    """The most frequent values of each field with how many pictures have them, to begin with."""
+    found = {}
+    for name in ("tag", "source", "rating", "tier", "recipe", "drop", "is"):
+        values = [value for value, _ in index.frequent(name, count)]
+        visible = [(value, int((~hidden[index.having(name, value)]).sum())) for value in values]
+        found[name] = [{"value": v, "count": number} for v, number in visible if number]
+    return found
+
+
+def _named(
+    index: Index, query: Query, hidden: np.ndarray, lookup: Lookup, notes: Notes
+) -> np.ndarray:
+    found = []
+    for name in query.names:
+        entries = index.named(name)
+        if not len(entries):
+            try:
+                keys = lookup(name)
+            except LookupError as error:
+                notes.lines.append(str(error))
+                continue
+            entries = index.of_keys(keys)
+        if not (~hidden[entries]).any():
+            notes.lines.append(f"{name}: known, and nothing of it may be shown here")
+        found.append(entries)
+    return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+
+
+def _vector(query: Query, embed: Embed, notes: Notes) -> np.ndarray | None:
+    try:
+        return embed(query.words)
+    except NoWordsError as error:
+        notes.lines.append(f"Words cannot be looked for: {error}")
+        return None
+
+
+def _tags(index: Index, words: str) -> list[str]:
+    """The tags that all words together name, or else some of them."""
+    parts = re.split(r"[\s,]+", words.lower())
+    whole = "_".join(parts)
+    if len(index.having("tag", whole)):
+        return [whole]
+    return [part for part in dict.fromkeys(parts) if part and len(index.having("tag", part))]

@@ -1,0 +1,65 @@
+"""What may not be shown any more, where ledgers and tables are newer than the gallery."""
+
+from collections.abc import Callable
+from threading import Lock
+
+import numpy as np
+import polars as pl
+
+from dataproc_assets.gallery.search import Index
+from dataproc_assets.safety.matching import joined, text_spelling
+from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets.storage.objects import ObjectStore
+
+
+class Held:
+    """Entries of an index that are withheld by now; whoever asks is told the present state.
+
+    Args:
+        store: where the ledgers lie. An entry counts as soon as it is there.
+        state: stands for the tables that say what may be shown, as cheap as their manifests.
+        shown: the keys that may be shown by these tables. Asked for where the state is not the
+            one that the index was made from, once for each.
+    """
+
+    def __init__(
+        self, store: ObjectStore, state: Callable[[], str], shown: Callable[[], pl.Series]
+    ) -> None:
+        self._store, self._state, self._shown = store, state, shown
+        self._known: tuple[str, pl.Series] | None = None
+        self._alone = Lock()
+
+    def entries(self, index: Index) -> np.ndarray:
+        """bool (entries,): those of which nothing may be shown."""
+        hidden = index.mask(index.of_keys(self._keys("quarantine")))
+        for kind, value in read_ledger(self._store, "takedown").select("kind", "value").rows():
+            hidden[_taken(index, kind, value)] = True
+        state = self._state()
+        if state != index.manifest["search"]["state"]:
+            allowed = self._allowed(state)
+            gone = index.pictures.join(allowed.to_frame("image_key"), on="image_key", how="anti")
+            hidden[gone["entry"].to_numpy()] = True
+        return hidden
+
+    def _keys(self, ledger: str) -> list[str]:
+        return read_ledger(self._store, ledger)["image_key"].to_list()
+
+    def _allowed(self, state: str) -> pl.Series:
+        with self._alone:
+            if self._known is None or self._known[0] != state:
+                self._known = (state, self._shown())
+            return self._known[1]
+
+
+def _taken(index: Index, kind: str, value: str) -> np.ndarray:
+    """The entries that a takedown names; all of them where its kind is not known here."""
+    if kind == "key":
+        return index.of_keys([value])
+    if kind == "hash":
+        return index.having("hash", value.lower())
+    if kind == "post":
+        return index.having("post", value)
+    if kind == "artist":
+        spelt = pl.select(joined(text_spelling(pl.lit(value)))).item()
+        return index.having("artist", value if "/" in value else spelt)
+    return np.arange(len(index))

@@ -1,0 +1,196 @@
+"""What the server answers beside the gallery's files: search, explain, and pictures on demand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import polars as pl
+
+from dataproc_assets.config.gallery import SearchConfig
+from dataproc_assets.explain.explain import explain
+from dataproc_assets.explain.subject import Subject, UnknownImage, find_subject
+from dataproc_assets.gallery.answers import Embed, cards, find, offers
+from dataproc_assets.gallery.build import MANIFEST
+from dataproc_assets.gallery.cards import Card
+from dataproc_assets.gallery.drawing import Drawing
+from dataproc_assets.gallery.explained import explain_page
+from dataproc_assets.gallery.held import Held
+from dataproc_assets.gallery.pictures import THUMBS, ReadPicture, is_digest, picture_path
+from dataproc_assets.gallery.query import parse_query
+from dataproc_assets.gallery.render import Renderer
+from dataproc_assets.gallery.search import Index, NotReadyError, load_index
+from dataproc_assets.gallery.served import EXPLAIN, SEARCH
+from dataproc_assets.gallery.view import Page
+from dataproc_assets.storage.digest import json_digest
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.layout import gallery_path
+from dataproc_assets.storage.tables import ChangedFileError
+from dataproc_assets.version import __version__
+
+HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, content type and body."""
+
+    status: HTTPStatus
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Means:
+    """What answers need that lies above this package.
+
+    Attributes:
+        read_picture: decodes an original.
+        embed: makes a vector of words.
+        state: stands for the tables that say what may be shown, as `build_gallery` was told it.
+        shown: the keys that may be shown by these tables.
+    """
+
+    read_picture: ReadPicture
+    embed: Embed
+    state: Callable[[], str]
+    shown: Callable[[], pl.Series]
+
+
+class Site:
+    """Answers of one project. Safe to be asked by several threads."""
+
+    def __init__(self, lake: Lake, means: Means) -> None:
+        self._lake, self._means, self._config = lake, means, lake.project.gallery
+        self._held = Held(lake.store, means.state, means.shown)
+        self._drawing = Drawing(lake, means.read_picture, self._config)
+        self._loaded: tuple[tuple[int, str], Index] | None = None
+        self._loading = Lock()
+
+    @property
+    def limits(self) -> SearchConfig:
+        """How much is answered, and how long that may take."""
+        return self._config.search
+
+    def route(self, target: str) -> Callable[[], Answer] | None:
+        """What gives the answer to a request's target; None where it is none of this site's."""
+        address = urlsplit(target)
+        parts = PurePosixPath(unquote(address.path)).parts[1:]
+        asked = {name: values[0] for name, values in parse_qs(address.query).items()}
+        if len(parts) == 3 and parts[0] == THUMBS:
+            return partial(self._safely, self._picture, parts[2].removesuffix(".webp"))
+        if parts in (("search",), (SEARCH,)):
+            return partial(self._safely, self._search, asked)
+        if parts in (("explain",), (EXPLAIN,)):
+            return partial(self._safely, self._explain, asked.get("of", ""))
+        return None
+
+    def _safely(self, answer: Callable[[Any], Answer], asked: Any) -> Answer:
+        """An answer, or why there is none now."""
+        try:
+            return answer(asked)
+        except NotReadyError as error:
+            text = str(error)
+        except (FileNotFoundError, ChangedFileError, ConnectionError) as error:
+            text = f"The tables cannot be read as they are now: {error}"
+        return self._message(HTTPStatus.SERVICE_UNAVAILABLE, text)
+
+    def _index(self) -> Index:
+        path = f"{gallery_path()}/{MANIFEST}"
+        try:
+            version = self._lake.store.stat(path)
+        except FileNotFoundError:
+            raise NotReadyError(
+                "There is nothing to search yet: `dataproc run` draws the gallery and its index"
+            ) from None
+        with self._loading:
+            if self._loaded is None or self._loaded[0] != version:
+                self._loaded = (version, load_index(self._lake.store))
+            return self._loaded[1]
+
+    def _picture(self, digest: str) -> Answer:
+        """A thumbnail: of the gallery's files, or drawn now. None is given of what is withheld."""
+        nothing = Answer(HTTPStatus.NOT_FOUND, TEXT, b"There is no such picture.\n")
+        if not is_digest(digest):
+            return nothing
+        index = self._index()
+        hidden = self._held.entries(index)
+        rows = index.pictures.filter(pl.col("pixels_sha256") == digest)
+        if rows.is_empty() or hidden[rows["entry"].to_numpy()].any():
+            return nothing
+        try:
+            body = self._lake.store.get(f"{gallery_path()}/{picture_path(THUMBS, digest)}")
+        except FileNotFoundError:
+            body = self._drawing.of(rows["image_key"][0], digest)
+        return Answer(HTTPStatus.OK, "image/webp", body) if body else nothing
+
+    def _search(self, asked: dict[str, str]) -> Answer:
+        text, limits = asked.get("q", "").strip(), self._config.search
+        if len(text) > limits.query_chars:
+            most = f"A question may have {limits.query_chars} characters; this one has {len(text)}"
+            return self._message(HTTPStatus.BAD_REQUEST, most)
+        number = asked.get("page", "1")
+        page = int(number) if number.isdecimal() and len(number) < 6 else 0
+        if not 1 <= page <= limits.pages:
+            return self._message(HTTPStatus.NOT_FOUND, "There is no such page of an answer")
+        index = self._index()
+        hidden = self._held.entries(index)
+        query = parse_query(text, index.sources)
+        values: dict[str, Any] = {"query": text, "total": int((~hidden).sum()), "limits": limits}
+        shown: list[Card] = []
+        if query.empty:
+            values["offers"] = offers(index, hidden, limits.tags)
+        else:
+            most = limits.results * limits.pages
+            found, notes = find(index, query, hidden, self._embed(index), self._lookup, most)
+            shown = cards(index, found.page(page, limits.results), self._config)
+            pages = -(-len(found.entries) // limits.results)
+            values |= {"found": found, "notes": notes, "cards": shown, "page": page, "pages": pages}
+            values |= {"ranked": found.cosines is not None, "offers": None}
+        title = f"Search: {text}" if text else "Search"
+        return self._page(index, Page(SEARCH, title, "search", values, SEARCH), shown)
+
+    def _embed(self, index: Index) -> Embed:
+        """Words as a vector of the model that the index's pictures were embedded by."""
+        model, metric = index.manifest["search"]["model"], self._lake.project.dedup.embedding
+        if model != self._lake.parts.fingerprint(metric):
+            raise NotReadyError(
+                f"The pictures were embedded by another model than {metric} now is: `dataproc run`"
+            )
+        return self._means.embed
+
+    def _lookup(self, name: str) -> list[str]:
+        return list(find_subject(self._lake, name).keys)
+
+    def _explain(self, name: str) -> Answer:
+        if not name or len(name) > self._config.search.query_chars:
+            text = "Ask for an image: a key, a post, an image_id, a hash or a URL"
+            return self._message(HTTPStatus.BAD_REQUEST, text)
+        try:
+            subject = find_subject(self._lake, name)
+        except UnknownImage as error:
+            return self._message(HTTPStatus.NOT_FOUND, str(error))
+        index, keys = self._index(), subject.keys[: self._config.search.answers]
+        hidden = self._held.entries(index)
+        told = explain(self._lake, Subject(subject.asked, subject.kind, keys))
+        page, shown = explain_page(index, hidden, subject, told, self._config)
+        return self._page(index, page, shown)
+
+    def _page(self, index: Index, page: Page, shown: list[Card]) -> Answer:
+        pictures = {card.key: card.sha256 for card in shown if card.sha256}
+        paths = {digest: picture_path(THUMBS, digest) for digest in pictures.values()}
+        files = index.manifest["files"]
+        to_draw = {key: digest for key, digest in pictures.items() if paths[digest] not in files}
+        self._drawing.prepare(to_draw)
+        footer = {"version": __version__, "inputs": json_digest(index.manifest["inputs"])}
+        body = Renderer(paths, footer, served=True).render(page)
+        return Answer(HTTPStatus.OK, HTML, body)
+
+    def _message(self, status: HTTPStatus, text: str) -> Answer:
+        footer = {"version": __version__, "inputs": ""}
+        page = Page(SEARCH, "Search", "message", {"text": text, "query": ""}, SEARCH)
+        return Answer(status, HTML, Renderer({}, footer, served=True).render(page))
