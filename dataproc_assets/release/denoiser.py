@@ -11,7 +11,7 @@ from dataproc_assets.release.build import Build, clean
 from dataproc_assets.release.denoiser_card import denoiser_card
 from dataproc_assets.release.manifest import MANIFEST, Manifest
 from dataproc_assets.release.proof import proof
-from dataproc_assets.storage.digest import bytes_digest, json_digest
+from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
 from dataproc_assets.storage.layout import (
     denoiser_path,
     done_path,
@@ -68,7 +68,7 @@ def publish_denoiser(
     drawn = from_parquet(_part(store, drawn_path(folder, units[0]), marks[0]))
     counts = {**proof(losses), "seen": marks[0]["seen"], "unseen": marks[0]["unseen"]}
     values = config.model_dump(mode="json")
-    digest = json_digest([values, [mark["digests"] for mark in marks]])
+    digest = json_digest([values, frame_digest(about), [mark["digests"] for mark in marks]])
     build = Build(store, denoiser_path(name), digest, code_version)
     build.write(WEIGHTS, weights)
     build.write(LOSSES, to_parquet(losses), losses.height)

@@ -15,7 +15,8 @@ def folded(samples: pl.DataFrame, families: pl.DataFrame, config: DenoiserConfig
     """The samples that take part, with `family`, `fold` and `drawn`, sorted by image_id.
 
     The held-out split is fold 0, whose model is kept. The others are dealt by family, in the
-    order of a hash. Of more than `images_max` samples those of the smallest hash take part.
+    order of a hash. Of more than `images_max` samples those of the smallest hash take part; what
+    later turned out to be of a held-out image's family takes none.
 
     Args:
         samples: image_id, split.
@@ -28,6 +29,8 @@ def folded(samples: pl.DataFrame, families: pl.DataFrame, config: DenoiserConfig
     rows = rows.join(families, on="image_id", how="left", maintain_order="left")
     rows = rows.with_columns(pl.coalesce("family", "image_id").alias("family"))
     held = pl.col("split") == config.held_out
+    kin = pl.col("family").is_in(rows.filter(held)["family"].unique().to_list())
+    rows = rows.filter(held | ~kin)
     others = rows.filter(~held)["family"].unique()
     order = pl.DataFrame({"family": others}).sort(
         hash64(config.seed, pl.lit("fold"), pl.col("family")), "family"
