@@ -11,6 +11,7 @@ from dataproc_assets.commands.explain import explain
 from dataproc_assets.commands.gallery import gallery
 from dataproc_assets.commands.lake import the_lake
 from dataproc_assets.commands.release import release
+from dataproc_assets.commands.sample import sample
 from dataproc_assets.commands.unpack import unpack
 from dataproc_assets.commands.weights import weights
 from dataproc_assets.commands.what_if import what_if
@@ -116,6 +117,7 @@ cli.add_command(diff)
 cli.add_command(explain)
 cli.add_command(gallery)
 cli.add_command(release)
+cli.add_command(sample)
 cli.add_command(unpack)
 cli.add_command(weights)
 cli.add_command(what_if)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from dataproc_assets.config.denoiser import DenoiserConfig, denoiser_fingerprint
 from dataproc_assets.config.vaes import VaeConfig
@@ -17,6 +18,7 @@ from dataproc_assets.release.manifest import Manifest
 from dataproc_assets.storage.layout import denoiser_parts_path, latents_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.units import SUFFIX
+from dataproc_assets_tests.jobs.encoding import drawn_vae
 from dataproc_assets_tests.jobs.passes import runner_config
 
 COLOURS = ("red", "green", "blue", "white")
@@ -144,6 +146,26 @@ class Training:
             else data
             for path, data in found.items()
         }
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> ObjectStore:
+    """A store with the denoiser of a release `small`, which is of no use but to draw."""
+    store = ObjectStore(str(tmp_path_factory.mktemp("trained")))
+    vae = drawn_vae(tmp_path_factory.mktemp("vae"))
+    training = Training(store, vae, small_config(), made_samples(store))
+    training.run(tmp_path_factory.mktemp("work"))
+    training.publish()
+    put_buckets(store)
+    return store
+
+
+def copied(store: ObjectStore, folder: Path) -> ObjectStore:
+    """What a store holds once more, to be changed."""
+    copy = ObjectStore(str(folder))
+    for path in store.list()["path"]:
+        copy.put(path, store.get(path))
+    return copy
 
 
 def put_buckets(store: ObjectStore) -> None:

@@ -79,8 +79,8 @@ def test_a_port_that_is_taken_is_named(conf: World):
 
 
 def test_every_command_has_help():
-    names = ["diff", "explain", "gallery", "plan", "release", "report", "run", "unpack", "upload"]
-    assert sorted(cli.commands) == [*names, "weights", "what-if"]
+    names = ["diff", "explain", "gallery", "plan", "release", "report", "run", "sample"]
+    assert sorted(cli.commands) == [*names, "unpack", "upload", "weights", "what-if"]
     groups = {
         "release": ["comfyui", "fetch", "list", "push", "verify", "versions"],
         "weights": ["check", "fetch", "list"],

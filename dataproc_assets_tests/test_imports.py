@@ -39,6 +39,7 @@ ONLY = {
     "boto3": {"runners", "storage"},
     "obstore": {"storage", "jobs"},
     "click": {"cli", "commands"},
+    "gradio": {"sample_page"},
     "huggingface_hub": {"models", "release"},  # of release, what pushes: see below
 }
 PURE = ("transforms", "sources", "dedup", "safety")
@@ -46,7 +47,7 @@ INPUT_AND_OUTPUT = {"os", "pathlib", "shutil", "socket", "subprocess", "tempfile
 NETWORK = {"urllib.request", "http.client"}
 HEAVY = (
     *("torch", "sagemaker", "onnxruntime", "open_clip", "diffusers"),
-    *("scipy", "boto3", "distributed", "pandas", "pyarrow.parquet", "pyarrow.dataset"),
+    *("scipy", "boto3", "distributed", "gradio", "pandas", "pyarrow.parquet", "pyarrow.dataset"),
 )
 
 
