@@ -93,11 +93,13 @@ def embedder(lake: "Lake") -> "Embed":
 
     def embed(words: str) -> "np.ndarray":
         from dataproc_assets.models.text_tower import TextTower
+        from dataproc_assets.models.torch_threads import use_threads
         from dataproc_assets.models.weights import WeightsError
 
         assert isinstance(metric, OpenClip)  # what the configuration was checked for
         with alone:
             if not towers:
+                use_threads(1)  # a few words are no work for more
                 try:
                     towers.append(TextTower(metric.encoder, f"conf/metrics/{metric.name}.yaml"))
                 except WeightsError as error:

@@ -8,7 +8,7 @@ import polars as pl
 
 from dataproc_assets.config.latents import latent_fingerprint
 from dataproc_assets.defs.near_duplicates import everything
-from dataproc_assets.defs.result import table_result
+from dataproc_assets.defs.result import gallery_links, table_result
 from dataproc_assets.defs.shown import shown_state, shown_tables
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.funnel import funnel
@@ -47,7 +47,12 @@ def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResu
     context.log.info(
         f"gallery: {done.pages} pages, {done.thumbs} pictures, {done.withheld} withheld"
     )
-    metadata = {**asdict(done), "missing": dg.MetadataValue.json(done.missing)}
+    metadata = {
+        **asdict(done),
+        "missing": dg.MetadataValue.json(done.missing),
+        "pages_at": dg.MetadataValue.url(f"{lake.project.gallery.served_at}/index.html"),
+        **gallery_links(lake, "", {}),
+    }
     return table_result(lake, "gallery", None, info, metadata)
 
 

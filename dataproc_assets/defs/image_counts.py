@@ -14,13 +14,14 @@ _SHOWN = {
 
 
 class MergeCounts:
-    """The counts of all parts that it was shown."""
+    """The counts of all parts that it was shown, and `examples` of images by how many members."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[pl.DataFrame]] = {name: [] for name in _SHOWN}
         self._won: list[pl.DataFrame] = []
         self._differ: list[pl.DataFrame] = []
         self._tags: list[pl.DataFrame] = []
+        self.examples: dict[str, str] = {}
 
     def look(self, images: pl.DataFrame) -> None:
         """Count the rows of one part."""
@@ -29,6 +30,12 @@ class MergeCounts:
         self._won.append(values_won(images))
         self._differ.append(disagreements(images))
         self._tags.append(tag_counts(images))
+        sizes = images.select(pl.col("members").list.len(), "representative")
+        first = sizes.unique("members", keep="first", maintain_order=True)
+        self.examples = {
+            **{f"of {size} members": key for size, key in first.rows()},
+            **self.examples,
+        }
 
     def metadata(self) -> dict[str, dg.MetadataValue]:
         """The sums as tables: ratings, tiers, whose values won, who did not agree, the tags."""

@@ -19,7 +19,7 @@ from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.image_counts import MergeCounts
 from dataproc_assets.defs.image_parts import write_images
 from dataproc_assets.defs.near_duplicates import ACROSS, across
-from dataproc_assets.defs.result import counts_metadata, table_result
+from dataproc_assets.defs.result import counts_metadata, gallery_links, table_result
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.defs.tables import dedup_everything
 from dataproc_assets.safety.flags import quarantined
@@ -65,7 +65,8 @@ def images(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResul
     held = quarantined(flags(lake)).collect()
     with TemporaryDirectory(prefix="images-") as folder:
         info = write_images(lake, inputs, held, Path(folder), told.look)
-    return table_result(lake, "images", None, info, told.metadata())
+    links = gallery_links(lake, "is:kept", dict(sorted(told.examples.items())))
+    return table_result(lake, "images", None, info, {**told.metadata(), **links})
 
 
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:

@@ -10,6 +10,7 @@ from dataproc_assets.dedup import LEDGER_SCHEMA, families, new_founders
 from dataproc_assets.defs.checks import release as checks
 from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.pipes import messages
+from dataproc_assets.defs.result import gallery_links
 from dataproc_assets.defs.review import review
 from dataproc_assets.defs.run_pass import job_metadata, progress_log
 from dataproc_assets.defs.stage import stage_asset
@@ -159,6 +160,7 @@ def _founders(lake: Lake, released: pl.DataFrame) -> pl.DataFrame:
 def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> dg.MaterializeResult:
     folder = layout.release_path(name) if asset == "release" else layout.latents_path(name)
     versions = {path: entry.version for path, entry in manifest.files.items() if entry.version}
+    served = lake.project.gallery.served_at
     return dg.MaterializeResult(
         asset_key=asset,
         data_version=dg.DataVersion(lake.state(asset, name)),
@@ -169,6 +171,8 @@ def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> d
             "files": len(manifest.files),
             "bytes": sum(entry.size for entry in manifest.files.values()),
             "counts": dg.MetadataValue.json(manifest.counts),
+            "gallery": dg.MetadataValue.url(f"{served}/release.html"),
+            **gallery_links(lake, "is:kept", {}),
             **({"versions": dg.MetadataValue.json(versions)} if versions else {}),
         },
     )

@@ -1,7 +1,8 @@
 """What an asset returns: its data version, and the metadata a person looks at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import polars as pl
@@ -33,6 +34,23 @@ def table_result(
             **(metadata or {}),
         },
     )
+
+
+def gallery_links(lake: Lake, query: str, examples: Mapping[str, str]) -> dict[str, Any]:
+    """Links to what `dataproc gallery` answers: a search, and why some images are where they are.
+
+    `examples` are keys or image_ids by what they are an example of.
+    """
+    served = lake.project.gallery.served_at
+    lines = [
+        f"- {name}: [{image}]({served}/explain?of={quote(image)})"
+        for name, image in examples.items()
+    ]
+    lines.append(f"- any image: `{served}/explain?of=` and its key, post, id, hash or URL")
+    return {
+        "search": dg.MetadataValue.url(f"{served}/search?q={quote(query)}"),
+        "explain": dg.MetadataValue.md("\n".join(lines)),
+    }
 
 
 def counts_metadata(frame: pl.LazyFrame, value: pl.Expr, name: str) -> dg.MetadataValue:

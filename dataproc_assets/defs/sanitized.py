@@ -5,7 +5,13 @@ import polars as pl
 
 from dataproc_assets.defs.checks import sanitized as checks
 from dataproc_assets.defs.flags import flags
-from dataproc_assets.defs.result import add_counts, count_reasons, reasons_metadata, table_result
+from dataproc_assets.defs.result import (
+    add_counts,
+    count_reasons,
+    gallery_links,
+    reasons_metadata,
+    table_result,
+)
 from dataproc_assets.defs.stage import stage_asset
 from dataproc_assets.defs.verdicts import verdicts
 from dataproc_assets.safety.flags import quarantined
@@ -18,9 +24,11 @@ def sanitized(context: dg.AssetExecutionContext, lake: Lake, recipe: str) -> dg.
     inputs = lake.inputs("sanitized", recipe)
     table = lake.writer("sanitized", recipe, key=["image_id", "variant"])
     drops: list[pl.DataFrame] = []
+    examples: dict[str, str] = {}
     for part in verdicts(lake, recipe):
         table.add(part.rows, part.count, part.number)
         drops.append(count_reasons(part.rows.lazy(), "drop_reason"))
+        examples = {**_examples(part.rows), **examples}
     info = table.finish(inputs, lake.code_version("sanitized", recipe))
     held = quarantined(flags(lake)).with_columns(rule=pl.lit("never")).collect()
     new = append_ledger(lake.store, "quarantine", held)
@@ -30,8 +38,15 @@ def sanitized(context: dg.AssetExecutionContext, lake: Lake, recipe: str) -> dg.
         "drops": reasons_metadata(counts),
         "quarantined": held.height,
         "newly_quarantined": new,
+        **gallery_links(lake, f"recipe:{recipe}", dict(sorted(examples.items()))),
     }
     return table_result(lake, "sanitized", recipe, info, metadata)
+
+
+def _examples(rows: pl.DataFrame) -> dict[str, str]:
+    """An image of each reason by which some are dropped."""
+    first = rows.drop_nulls("drop_reason").unique("drop_reason", keep="first", maintain_order=True)
+    return dict(first.select("drop_reason", "image_id").rows())
 
 
 def assets(lake: Lake) -> list[dg.AssetsDefinition]:

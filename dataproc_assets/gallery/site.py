@@ -1,7 +1,7 @@
 """What the server answers beside the gallery's files: search, explain, and pictures on demand."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
@@ -61,6 +61,22 @@ class Means:
     shown: Callable[[], pl.Series]
 
 
+class EveryPicture(Mapping[str, str]):
+    """The path of any picture: those that no page of the gallery shows are drawn on demand."""
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, str) and is_digest(digest)
+
+    def __getitem__(self, digest: str) -> str:
+        return picture_path(THUMBS, digest)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
 class Site:
     """Answers of one project. Safe to be asked by several threads."""
 
@@ -70,6 +86,7 @@ class Site:
         self._drawing = Drawing(lake, means.read_picture, self._config)
         self._loaded: tuple[tuple[int, str], Index] | None = None
         self._loading = Lock()
+        self._renderer = Renderer(EveryPicture(), {}, served=True)
 
     @property
     def limits(self) -> SearchConfig:
@@ -186,11 +203,11 @@ class Site:
         files = index.manifest["files"]
         to_draw = {key: digest for key, digest in pictures.items() if paths[digest] not in files}
         self._drawing.prepare(to_draw)
-        footer = {"version": __version__, "inputs": json_digest(index.manifest["inputs"])}
-        body = Renderer(paths, footer, served=True).render(page)
-        return Answer(HTTPStatus.OK, HTML, body)
+        return self._html(HTTPStatus.OK, page, json_digest(index.manifest["inputs"]))
 
     def _message(self, status: HTTPStatus, text: str) -> Answer:
-        footer = {"version": __version__, "inputs": ""}
-        page = Page(SEARCH, "Search", "message", {"text": text, "query": ""}, SEARCH)
-        return Answer(status, HTML, Renderer({}, footer, served=True).render(page))
+        return self._html(status, Page(SEARCH, "Search", "message", {"text": text}, SEARCH), "")
+
+    def _html(self, status: HTTPStatus, page: Page, inputs: str) -> Answer:
+        values = {"query": "", "footer": {"version": __version__, "inputs": inputs}, **page.values}
+        return Answer(status, HTML, self._renderer.render(replace(page, values=values)))

@@ -89,8 +89,10 @@ def dedup(project: Project, name: str | None) -> Any:
 
 
 def gallery(project: Project, _: str | None) -> Any:
-    """What is shown, and how a picture is decoded."""
+    """What is shown, how a picture is decoded, and whose vectors the search reads."""
+    embedding = project.metrics[project.dedup.embedding]
     return {
+        "embedding": part_fingerprint(embedding, project.profile.decode),
         "safety": project.safety,
         "gallery": project.gallery,
         "cosine": project.dedup.cosine,
