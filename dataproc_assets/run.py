@@ -1,7 +1,7 @@
 """Making whatever is stale, in flow order, in this process and on the user's Dagster instance."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import dagster as dg
@@ -16,6 +16,7 @@ from dataproc_assets.storage.stages import (
     partitions,
     stage_inputs,
 )
+from dataproc_assets.storage.takedowns import takedown_state
 from dataproc_assets.storage.units import read_units, unit_rows
 from dataproc_assets.turn import tags
 
@@ -73,6 +74,7 @@ def run_stale(
     *,
     source: str | None = None,
     until: str | None = None,
+    without: Collection[str] = (),
     say: Say,
 ) -> int:
     """Make what is stale and return the number of steps that were needed.
@@ -81,6 +83,7 @@ def run_stale(
         definitions: with a logger `console`, as `terminal` gives one.
         source: make the per-source stages of this source alone.
         until: the last asset to make.
+        without: assets that are not made, however stale.
         say: takes a line for the person who waits.
 
     What is stale is read off the storage: a stage is fresh where its manifest names the present
@@ -94,7 +97,7 @@ def run_stale(
     _take_events(lake, source)
     job = definitions.resolve_implicit_global_asset_job_def()
     done, refused = 0, dict[str, str]()
-    for step in stale_steps(lake, source, until):
+    for step in _steps(lake, source, until, without):
         held = sorted(refused.keys() & _recipes(lake, step))
         if held:
             say(f"not making {step}: a check of {', '.join(held)} failed")
@@ -118,6 +121,17 @@ def run_stale(
     if refused:
         raise RunFailed("\n".join(refused.values()))
     return done
+
+
+def _steps(
+    lake: Lake, source: str | None, until: str | None, without: Collection[str]
+) -> Iterator[Step]:
+    """The steps that are due; all over again where one of them entered a takedown."""
+    known: dict[str, str] | None = None
+    while known != (known := takedown_state(lake.store)):
+        for step in stale_steps(lake, source, until):
+            if assets := tuple(name for name in step.assets if name not in without):
+                yield Step(assets, step.partition)
 
 
 def _recipes(lake: Lake, step: Step) -> set[str]:

@@ -10,6 +10,13 @@ from dataproc_assets.defs.checks import intake as checks
 from dataproc_assets.defs.record_rows import record_rows
 from dataproc_assets.defs.result import add_counts, count_reasons, reasons_metadata, table_result
 from dataproc_assets.defs.stage import stage_asset
+from dataproc_assets.defs.takedowns import (
+    scrub_shards,
+    scrub_source,
+    taken_keys,
+    without_names,
+    without_taken,
+)
 from dataproc_assets.defs.todo_parts import open_todo
 from dataproc_assets.sources.align import align_records
 from dataproc_assets.sources.layouts import image_keys
@@ -27,12 +34,18 @@ from dataproc_assets.transforms.pending import pass_seconds
 
 def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.MaterializeResult:
     """List the crawl; a removal over the YAML's limit is not applied."""
+    scrub_source(lake, source)  # before `todo` asks what is scored
     lake.crawls.list_if_due(source)
     inputs, config = lake.inputs("inventory", source), lake.project.sources[source]
     listing = lake.crawls.now(source)
     crawl = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing.frame)
     rows, unnamed = inventory_rows(crawl.images, image_keys(pl.col("name"), config))
     before = lake.read("inventory", source).collect() if lake.info("inventory", source) else None
+    taken = taken_keys(lake, source, rows)
+    if rows.filter(pl.col("image_key").is_in(taken.implode()))["offset"].is_not_null().any():
+        scrub_shards(lake, source)
+    rows = without_taken(lake, source, rows)
+    before = None if before is None else without_taken(lake, source, before)
     held = hold_removals(
         rows,
         before,
@@ -40,14 +53,15 @@ def inventory(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.
         complete=listing.complete and _may_remove(lake, source, inputs, before),
         taken_at=listing.taken_at,
     )
-    ignored = pl.concat([crawl.ignored, unnamed])
+    ignored = without_names(pl.concat([crawl.ignored, unnamed]), config, taken)
     lake.write("inventory", source, ignored, key="place", table="rejected_files", inputs=inputs)
     info = lake.write("inventory", source, held.rows, inputs=inputs)
     context.log.info(
         f"{source}: {info.rows} images, {held.added} new, {held.removed} removed; "
-        f"{ignored.height} files set aside"
+        f"{ignored.height} files set aside" + (f", {len(taken)} taken down" if len(taken) else "")
     )
     metadata = {
+        "taken_down": len(taken),
         "added": held.added,
         "removed": held.removed,
         "removed_share": held.removed_share,
@@ -65,7 +79,8 @@ def records(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Ma
     files = read_crawl(lake.bucket, config.crawl, _shards(lake, source), listing).records
     found = record_rows(lake, source, files)
     rows, rejects = settle_records(found.rows, source)
-    images = lake.read("inventory", source).select("image_key")
+    known = lake.read("inventory", source).select("image_key").collect()
+    images = without_taken(lake, source, known).lazy()
     aligned = align_records(rows.lazy(), images, config)
     lake.write("records", source, rejects, key="place", table="rejects", inputs=inputs)
     info = lake.write("records", source, aligned, inputs=inputs)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import polars as pl
 
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.defs.checks import metrics as checks
@@ -10,6 +11,7 @@ from dataproc_assets.defs.result import table_result
 from dataproc_assets.defs.run_pass import run_pass
 from dataproc_assets.defs.stage import partitions_def, stage_asset
 from dataproc_assets.defs.tables import with_columns
+from dataproc_assets.defs.takedowns import note_copies, without_taken
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.units import read_units
@@ -64,8 +66,16 @@ def metrics_merged(
 ) -> dg.MaterializeResult:
     """Join all parts at the images' present versions."""
     inputs, metrics = lake.inputs("metrics_merged", source), lake.project.pass_metrics.items()
-    parts = {name: with_columns(lake.parts.read(name, source), m) for name, m in metrics}
-    rows = merge_metrics(lake.read("todo", source), lake.read("inventory", source), parts)
+
+    def read() -> pl.DataFrame:
+        parts = {name: with_columns(lake.parts.read(name, source), m) for name, m in metrics}
+        table = merge_metrics(lake.read("todo", source), lake.read("inventory", source), parts)
+        return table.collect()
+
+    rows = read()
+    if copies := note_copies(lake, source, rows):
+        context.log.warning(f"{source}: {copies} images show what was taken down, and go too")
+    rows = without_taken(lake, source, rows)
     info = lake.write("metrics_merged", source, rows, inputs=inputs)
     context.log.info(f"{source}: {info.rows} images with metrics")
     return table_result(lake, "metrics_merged", source, info)

@@ -1,10 +1,19 @@
 """The rows of a source's record files: read and parsed where they are not known."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
 from dataproc_assets.config.record_files import RecordFilesConfig
 from dataproc_assets.config.sources import SourceConfig
+from dataproc_assets.defs.takedowns import (
+    has_takedowns,
+    is_taken,
+    note_records,
+    of_taken_file,
+    without_taken,
+)
 from dataproc_assets.sources.items import record_items
 from dataproc_assets.sources.parse import parse_items
 from dataproc_assets.storage import layout, reads
@@ -23,7 +32,20 @@ def record_rows(lake: Lake, source: str, files: pl.DataFrame) -> Parsed:
     fingerprint = json_digest(reads.parsing(lake.project, source))[:16]
     folder = layout.parsed_path(source, fingerprint)
     units = ParsedFiles(lake.store, folder, reading)
-    found = units.rows(files, lambda group: parse_files(config, reading, group))
+
+    def parse(group: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        rows, was_read = parse_files(config, reading, group)
+        note_records(lake, source, rows)
+        return without_taken(lake, source, rows), was_read
+
+    found = units.rows(files.filter(~of_taken_file(lake, source, files["name"])), parse)
+    note_records(lake, source, found.rows)
+    if has_takedowns(lake):  # what was read before it was taken down
+        units.forget(
+            lambda rows: is_taken(lake, source, rows),
+            lambda rows: of_taken_file(lake, source, rows["file_uri"]),
+        )
+        found = replace(found, rows=without_taken(lake, source, found.rows))
     for path in lake.store.list(layout.parsed_folder(source))["path"]:
         if not path.startswith(f"{folder}/"):
             lake.store.delete(path)  # of other code or another configuration

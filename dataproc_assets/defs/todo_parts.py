@@ -9,7 +9,6 @@ import polars as pl
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.ahead import ahead
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.scored import done_rows, unit_batches
 from dataproc_assets.storage.spill import Spill, open_parts, part_count
 from dataproc_assets.storage.tables import present_table
@@ -38,7 +37,6 @@ class TodoParts:
     images: Callable[[int], pl.LazyFrame]
     records: Callable[[int], pl.LazyFrame]
     best: pl.LazyFrame | None
-    takedowns: pl.LazyFrame
     marks: Spill
     spill_mb: int
 
@@ -51,7 +49,7 @@ class TodoParts:
         images = self.images(part)
         known = add_intake_columns(self.records(part), as_of, config.ai_tags, self.best)
         judged = apply_rules(known, config.prefilter)
-        eligible = eligibility(images, judged, self.takedowns).collect()
+        eligible = eligibility(images, judged).collect()
         chosen = eligible_images(eligible.lazy(), images).collect()
         metrics = sorted(self.lake.project.pass_metrics)
         return eligible, lacking(chosen, self.marks.take(part), metrics)
@@ -80,7 +78,6 @@ def open_todo(lake: Lake, source: str, folder: Path) -> TodoParts:
         images=images,
         records=records,
         best=None if best is None else best.lazy(),
-        takedowns=read_ledger(lake.store, "takedown").lazy(),
         marks=_marks(lake, source, Spill(folder / "marks", count, spill_mb)),
         spill_mb=spill_mb,
     )

@@ -3,22 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.lookup import matching, rows_of
-
-# other names under which a site's posts are passed around
-HOSTS = {
-    "x.com": "twitter.com",
-    "fxtwitter.com": "twitter.com",
-    "vxtwitter.com": "twitter.com",
-    "fixupx.com": "twitter.com",
-    "phixiv.net": "pixiv.net",
-}
+from dataproc_assets.transforms.post_urls import url_site, url_words
 
 Says = Callable[[Callable[[str], pl.Expr]], pl.Expr]
 """A condition on a row, made of a function that gives a column by its name without namespace."""
@@ -95,21 +86,13 @@ def _where(lake: Lake, says: Says, sources: list[str] | None = None) -> list[str
 
 def _of_url(lake: Lake, url: str) -> list[str]:
     """The images of a post whose site and id the URL names, or whose file it is."""
-    parts = urlsplit(url)
-    words = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
-    ids = [word for word in words if word]
-    host = _site(parts.hostname or "")
+    host, ids = url_words(url)
 
     def names_post(of: Callable[[str], pl.Expr]) -> pl.Expr:
-        site = of("post_url").str.extract(r"^https?://([^/:?#]+)", 1).str.to_lowercase()
+        site = url_site(of("post_url"))
         return ((site == host) | site.str.ends_with(f".{host}")) & of("post_id").is_in(ids)
 
     return _where(lake, names_post) or _where(lake, lambda of: of("url") == url)
-
-
-def _site(host: str) -> str:
-    bare = host.lower().removeprefix("www.").removeprefix("mobile.")
-    return HOSTS.get(bare, bare)
 
 
 def _unknown(lake: Lake, text: str) -> str:

@@ -13,8 +13,7 @@ import polars as pl
 from dataproc_assets.config.project import Project
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.crawls import Crawls
-from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
-from dataproc_assets.storage.ledger import read_ledger
+from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
 from dataproc_assets.storage.rate import UNITS, Rate, measured_rate
@@ -37,6 +36,7 @@ from dataproc_assets.storage.tables import (
     table_info,
     write_table,
 )
+from dataproc_assets.storage.takedowns import takedown_state
 from dataproc_assets.version import __version__
 
 COMPANIONS = {
@@ -178,7 +178,7 @@ class Lake:
             return self.parts.state(asset, partition or "")
         if asset in PUBLISHED:
             manifest = self._manifest(asset, partition)
-            return bytes_digest(manifest) if manifest else ""
+            return _content_digest(manifest) if manifest else ""
         info = self.info(asset, partition)
         if info is None:
             return ""
@@ -202,11 +202,10 @@ class Lake:
         them, with what they have found themselves.
         """
         if stage in ("inventory", "records"):
-            return self.crawls.inputs(source)
+            return {**self.crawls.inputs(source), **takedown_state(self.store)}
         if stage == "todo":
-            parts = {f"parts/{m}": self.parts.state(m, source) for m in self.project.pass_metrics}
-            return {**parts, "takedown": frame_digest(read_ledger(self.store, "takedown"))}
-        return {}
+            return {f"parts/{m}": self.parts.state(m, source) for m in self.project.pass_metrics}
+        return takedown_state(self.store) if stage == "metrics_merged" else {}
 
     def fresh(self, stage: str, partition: str | None) -> bool:
         """Whether a stage table was made from what its inputs and configuration now are.
@@ -271,6 +270,14 @@ class Lake:
             return self.store.get(f"{folders[asset](partition or '')}/manifest.json")
         except FileNotFoundError:
             return None
+
+
+def _content_digest(manifest: bytes) -> str:
+    """The digest of a manifest, whatever a bucket calls the versions of its files."""
+    value = json.loads(manifest)
+    for entry in value["files"].values():
+        entry.pop("version", None)
+    return json_digest(value)
 
 
 def resolve(url: str) -> str:

@@ -1,6 +1,6 @@
 """Every path below the storage root is built here."""
 
-LEDGERS = ("identity", "quarantine", "takedown")
+LEDGERS = ("identity", "quarantine", "takedown", "print")
 
 
 def stage_path(stage: str, partition: str | None) -> str:
@@ -104,6 +104,11 @@ def latents_path(name: str) -> str:
     return f"latents/{name}"
 
 
+def withdrawn_path(name: str) -> str:
+    """What stands for a release that was withdrawn, and names the one in its place."""
+    return f"{release_path(name)}/withdrawn.json"
+
+
 def denoiser_path(name: str) -> str:
     """The folder of the denoiser that was trained on a release's latents."""
     return f"denoisers/{name}"
@@ -139,6 +144,16 @@ def ledger_path(ledger: str) -> str:
     if ledger not in LEDGERS:
         raise ValueError(f"no ledger named {ledger!r}; there are {', '.join(LEDGERS)}")
     return f"ledger/{ledger}"
+
+
+def receipts_path() -> str:
+    """The folder of what takedowns changed, `{id}.json` each."""
+    return "receipts"
+
+
+def revocations_path() -> str:
+    """The folder of the signed revocations of released images, `{digest}.json` each."""
+    return "revocations"
 
 
 def events_path(source: str) -> str:

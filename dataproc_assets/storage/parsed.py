@@ -69,6 +69,30 @@ class ParsedFiles:
         rows = everything.filter(_HAS_ROW).drop(*FILE, _HAS_ROW)
         return Parsed(rows, missing.height, files.height - missing.height)
 
+    def forget(
+        self,
+        gone: Callable[[pl.DataFrame], pl.Series],
+        files: Callable[[pl.DataFrame], pl.Series],
+    ) -> None:
+        """Take rows, and whole files, out of every unit.
+
+        Args:
+            gone: of rows, whether each is to go (Boolean); their file is still known as read.
+            files: of rows, whether their file, `file_uri`, is to be forgotten with all its rows.
+        """
+        for path in self._store.list(self._folder)["path"]:
+            whole = from_parquet(self._store.get(path))
+            unit = whole.filter(~files(whole))
+            leaves = gone(unit) & unit[_HAS_ROW]
+            if unit.height == whole.height and not leaves.any():
+                continue
+            kept, left = unit.filter(~leaves), unit.filter(leaves)
+            bare = left.select(FILE).unique(maintain_order=True)
+            bare = bare.join(kept.select(FILE).unique(), on=FILE, how="anti", maintain_order="left")
+            rowless = bare.with_columns(pl.lit(False).alias(_HAS_ROW))
+            self._write(pl.concat([kept, rowless], how="diagonal"))
+            self._store.delete(path)
+
     def _known(self, wanted: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """The rows of files that are wanted, by unit; each file counts once."""
         units: dict[str, pl.DataFrame] = {}

@@ -6,6 +6,8 @@ shard counts as missing, and the shard is walked again. Whoever reads a complete
 files of shards that are gone, so that there are never more files than shards.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import polars as pl
@@ -18,6 +20,7 @@ from dataproc_assets.storage.tar_index import TarIndex, TarMember
 
 FORMAT = 1  # counted up when the walk finds more or other things than before
 END = "end"
+SUFFIX = ".shard.parquet"
 SCHEMA = pl.Schema(
     {
         "kind": pl.String,  # a member, one that was skipped, or the end
@@ -66,13 +69,30 @@ class ShardCache:
         """Keep what was found in a shard."""
         self._store.put(self._path(key), _format(key, found, notes))
 
+    def forget(self, gone: Callable[[list[str]], set[str]]) -> None:
+        """Take names out of what is kept of every shard.
+
+        Args:
+            gone: of the names of a shard's members, those that are to go.
+        """
+        for path in sorted(self._there):
+            key = path.removeprefix(f"{self._folder}/").removesuffix(SUFFIX)
+            kept = self.read(key)
+            if kept is None:
+                continue
+            index, notes = kept
+            names = gone([member.name for member in index.members])
+            if names:
+                members = [member for member in index.members if member.name not in names]
+                self.write(key, replace(index, members=members), notes)
+
     def sweep(self, keys: set[str]) -> None:
         """Remove the files of all shards but these, of which it was found what they hold."""
         for path in sorted(self._there - {self._path(key) for key in keys}):
             self._store.delete(path)
 
     def _path(self, key: str) -> str:
-        return f"{self._folder}/{key}.shard.parquet"
+        return f"{self._folder}/{key}{SUFFIX}"
 
 
 def _format(key: str, found: TarIndex, notes: list[tuple[str, str]]) -> bytes:

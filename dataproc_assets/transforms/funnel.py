@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dataproc_assets.transforms.eligibility import NO_IMAGE, NO_RECORD, TAKEDOWN
+from dataproc_assets.transforms.eligibility import NO_IMAGE, NO_RECORD
 from dataproc_assets.transforms.prefilter import NOT_SCORED, UNDECODABLE
 
 HITS_SCHEMA = pl.Schema(
@@ -75,7 +75,7 @@ def rule_funnel(
     Rules that hit nothing are told too. Reasons that no rule is named after (of an intake under
     other rules, of kinds of damage) stand by name at the end of their stage.
     """
-    known = [(INTAKE, name) for name in (NO_IMAGE, NO_RECORD, TAKEDOWN, *intake)]
+    known = [(INTAKE, name) for name in (NO_IMAGE, NO_RECORD, *intake)]
     known += [(SCORING, NO_IMAGE), (SCORING, NOT_SCORED)]
     known += [(RULES, name) for name in rules]
     order = {INTAKE: 0, SCORING: 1, RULES: 2}

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 
 from dataproc_assets.storage import layout
-from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets.storage.units import read_units, unit_rows
 from dataproc_assets_tests.defs.world import (
     DANBOORU,
@@ -159,14 +158,6 @@ def test_a_row_to_retry_stays_in_the_units(crawled: World):
     assert left is not None and left.select("image_key", "metrics").rows() == [
         ("pixiv/101_p0", ["clip"])
     ]
-
-
-def test_a_takedown_makes_todo_stale_and_drops_the_image(world: World):
-    entry = {"kind": "key", "value": "pixiv/101_p0", "date": "2026-01-01", "reason": "asked"}
-    append_ledger(world.lake.store, "takedown", pl.DataFrame([entry]))
-    assert not world.lake.fresh("todo", "pixiv")
-    result = world.make("todo", partition="pixiv")
-    assert reasons(metadata(result, "todo")["drops"])["takedown"] == 1
 
 
 def test_a_crawl_that_is_away_fails_with_its_place(crawled: World):

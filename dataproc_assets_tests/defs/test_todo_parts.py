@@ -8,7 +8,6 @@ from polars.testing import assert_frame_equal
 from dataproc_assets.defs.todo_parts import open_todo
 from dataproc_assets.storage import spill
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets.storage.spill import KeyOrder
 from dataproc_assets.transforms.eligibility import eligibility
 from dataproc_assets.transforms.intake import add_intake_columns
@@ -43,7 +42,7 @@ def inventory(number: pl.Series) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Records, images, a takedown, and parts of an earlier crawl with one unit done by halves."""
+    """Records, images, and parts of an earlier crawl with one unit done by halves."""
     folder = tmp_path_factory.mktemp("todo")
     (folder / "crawl").mkdir()
     lake = Lake(project_in(str(folder / "store"), folder / "crawl"))
@@ -52,8 +51,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.write("inventory", "twitter", everything[20:], inputs={})
     tweets = [tweet(number) for number in range(IMAGES - 20)]
     lake.write("records", "twitter", records_of("twitter", *tweets), inputs={})
-    entry = {"kind": "key", "value": "twitter/10030_1", "date": "2026-01-01", "reason": "asked"}
-    append_ledger(lake.store, "takedown", pl.DataFrame([entry]))
     keys = everything["image_key"].to_list()
     for metric in lake.project.pass_metrics:
         for start in range(0, 200, 50):
@@ -76,8 +73,7 @@ def at_once(lake: Lake) -> tuple[pl.DataFrame, pl.DataFrame]:
     images, records = lake.read("inventory", "twitter"), lake.read("records", "twitter")
     config, as_of = lake.project.sources["twitter"], lake.project.curation.as_of
     judged = apply_rules(add_intake_columns(records, as_of, config.ai_tags), config.prefilter)
-    takedowns = pl.LazyFrame({"kind": ["key"], "value": ["twitter/10030_1"]})
-    eligible = eligibility(images, judged, takedowns).collect()
+    eligible = eligibility(images, judged).collect()
     metrics = lake.project.pass_metrics
     scored = {metric: lake.parts.done(metric, "twitter").collect() for metric in metrics}
     return eligible, pending(eligible.lazy(), images, scored)
@@ -98,7 +94,7 @@ def in_parts(lake: Lake, folder) -> tuple[int, pl.DataFrame, pl.DataFrame]:
 def test_the_tables_say_something_of_every_case(lake):
     eligible, left = at_once(lake)
     reasons = set(eligible["intake_drop"])
-    assert {None, "no_image", "no_record", "takedown", "large_account_few_likes"} <= reasons
+    assert {None, "no_image", "no_record", "large_account_few_likes"} <= reasons
     assert "large_account_without_success" in reasons
     metrics = {tuple(row) for row in left["metrics"]}
     assert {("clip",), tuple(sorted(lake.project.pass_metrics))} <= metrics

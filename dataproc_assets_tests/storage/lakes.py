@@ -29,13 +29,14 @@ def make(lake: Lake, stage: str, partition: str | None, content: int = 0) -> Non
     rows = pl.DataFrame({"image_key": [f"{stage}/{partition}"], "content": [content]})
     if stage in ASSETS_WITH_MANIFESTS:
         folder = layout.release_path if stage == "release" else layout.latents_path
-        lake.store.put(f"{folder(partition or '')}/manifest.json", f"{content}".encode())
+        path, told = f"{folder(partition or '')}/manifest.json", {"content": content, "files": {}}
+        lake.store.put(path, json.dumps(told).encode())
         return
     inputs = lake.inputs(stage, partition)
     if stage == "denoiser":
         made = {"inputs": inputs, "code_version": lake.code_version(stage, partition)}
         path = f"{layout.denoiser_path(partition or '')}/manifest.json"
-        lake.store.put(path, json.dumps({**made, "content": content}).encode())
+        lake.store.put(path, json.dumps({**made, "content": content, "files": {}}).encode())
         return
     for table in COMPANIONS.get(stage, ()):
         lake.write(stage, partition, rows, table=table, inputs=inputs)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import polars as pl
@@ -139,7 +140,29 @@ def test_a_companion_counts_for_its_stage(full):
 def test_a_takedown_starts_at_intake(full):
     entry = {"kind": "key", "value": "pixiv/1_p0", "date": "2024-01-01", "reason": "asked"}
     append_ledger(full.store, "takedown", pl.DataFrame([entry]))
-    assert stale(full) == {("todo", source) for source in full.project.sources}
+    assert stale(full) == {
+        (stage, source)
+        for stage in ("inventory", "records", "metrics_merged")
+        for source in full.project.sources
+    }
+
+
+def test_a_print_is_looked_for_among_what_is_scored(full):
+    entry = {"of": "1", "sha256": "a", "md5": "b", "phash": 1, "model": "m"}
+    bare = pl.DataFrame([entry], schema_overrides={"phash": pl.UInt64})
+    nothing = pl.lit(None, pl.Binary)
+    append_ledger(full.store, "print", bare.with_columns(detail=nothing, vector=nothing))
+    assert ("metrics_merged", "pixiv") in stale(full)
+
+
+def test_a_published_state_is_not_what_a_bucket_calls_the_versions(full):
+    at = f"{layout.release_path('demo')}/manifest.json"
+    states = set()
+    for version in ("one", "two"):
+        files = {"train.parquet": {"sha256": "0", "size": 1, "rows": 1, "version": version}}
+        full.store.put(at, json.dumps({"files": files}).encode())
+        states.add(full.state("release", "demo"))
+    assert len(states) == 1
 
 
 def test_what_the_stages_add_to_ledgers_makes_nothing_stale(full):

@@ -1,0 +1,1 @@
+"""Takedowns: what is asked, what it means, what was changed for it."""
