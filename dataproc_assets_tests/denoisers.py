@@ -1,6 +1,7 @@
 """Small denoisers, and made latents of which prompts tell something, or nothing."""
 
 import json
+import os
 import shutil
 from io import BytesIO
 from pathlib import Path
@@ -182,3 +183,17 @@ def put_buckets(store: ObjectStore) -> None:
         files={},
     )
     store.put(f"{latents_path('small')}/manifest.json", manifest.to_json())
+
+
+def workers() -> list[int]:
+    """The processes that this one started for the training."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == os.getpid() and b"dataproc_assets.jobs.train_denoiser" in words:
+            found.append(int(path.name))
+    return found

@@ -14,7 +14,7 @@ from dataproc_assets.runners.local import LocalRunner
 from dataproc_assets.storage.layout import done_path, drawn_path, losses_path, trained_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet
-from dataproc_assets_tests.denoisers import Training, made_samples, small_config
+from dataproc_assets_tests.denoisers import Training, made_samples, small_config, workers
 from dataproc_assets_tests.jobs.encoding import drawn_vae
 from dataproc_assets_tests.jobs.passes import runner_config
 
@@ -138,7 +138,7 @@ def test_a_killed_training_goes_on_with_the_folds_that_are_left(training, vae, t
     thread.start()
     while thread.is_alive() and not any(hasty.store.exists(mark) for mark in marks):
         time.sleep(0.01)
-    for process in children():
+    for process in workers():
         os.kill(process, signal.SIGKILL)
     thread.join()
     assert failed and sum(hasty.store.exists(mark) for mark in marks) in (1, 2)
@@ -149,17 +149,3 @@ def test_a_killed_training_goes_on_with_the_folds_that_are_left(training, vae, t
 def replaced(training: Training):
     """A longer training, so that there is a time to kill it in."""
     return training.config.model_copy(update={"steps": 150})
-
-
-def children() -> list[int]:
-    """The processes that this one started for the job."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent == os.getpid() and b"dataproc_assets.jobs.train_denoiser" in words:
-            found.append(int(path.name))
-    return found
