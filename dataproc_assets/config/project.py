@@ -20,6 +20,7 @@ from dataproc_assets.config.recipes import RecipeConfig
 from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.config.safety import SafetyConfig
 from dataproc_assets.config.sources import SourceConfig
+from dataproc_assets.config.takedown import TakedownConfig
 from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.config.yaml import ConfigError, read_yaml, short_path
 
@@ -41,6 +42,7 @@ class Project:
     gallery: GalleryConfig
     recipes: dict[str, RecipeConfig]
     releases: dict[str, ReleaseConfig]
+    takedown: TakedownConfig
 
     @cached_property
     def pass_metrics(self) -> dict[str, MetricConfig]:
@@ -88,6 +90,7 @@ def load_project(
         gallery=read_yaml(folder / "gallery.yaml", GalleryConfig),
         recipes=_folder(folder / "recipes", RecipeConfig),
         releases=_folder(folder / "releases", ReleaseConfig),
+        takedown=_optional(folder / "takedown.yaml", TakedownConfig),
     )
     _check_names(project)
     return project
@@ -109,6 +112,11 @@ def _folder(folder: Path, model: Any) -> dict[str, Any]:
     if not paths:
         raise ConfigError(f"{short_path(folder)}: there is no .yaml file in {folder}")
     return {path.stem: _named(path, model) for path in paths}
+
+
+def _optional(path: Path, model: Any) -> Any:
+    """A file that a folder of configuration may lack; then all is as by default."""
+    return read_yaml(path, model) if path.exists() else model()
 
 
 def _named(path: Path, model: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.withdrawn import present_name
 
 MANIFEST = "manifest.json"
 READ_BYTES = 1 << 26
@@ -33,7 +34,9 @@ class Manifest:
     `root` is the folder of its files below the storage root, named by the digest; `files` has
     their paths below `root`. `digest` is over what the release was asked to hold: its rows and
     its config. `inputs` are the digests of the stage tables that the rows came from, `settings`
-    what of the configuration decided over them.
+    what of the configuration decided over them. `revokers` are the public keys whose revocations
+    its readers honour; `replaces` has name and digest of the release that this one is in the
+    place of.
     """
 
     name: str
@@ -46,10 +49,15 @@ class Manifest:
     counts: dict[str, Any]
     files: dict[str, FileEntry]
     settings: dict[str, Any] = field(default_factory=dict)
+    revokers: list[str] = field(default_factory=list)
+    replaces: dict[str, str] | None = None
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
         value = asdict(self)
+        for name in ("revokers", "replaces"):
+            if not value[name]:
+                del value[name]
         for entry in value["files"].values():
             if entry["version"] is None:
                 del entry["version"]
@@ -74,12 +82,12 @@ def parse_manifest(text: bytes) -> Manifest:
 
 def verify(store: ObjectStore, name: str) -> list[str]:
     """What is wrong with a published release; empty where every byte is as published."""
-    return verify_folder(store, release_path(name))
+    return verify_folder(store, release_path(present_name(store, name)))
 
 
 def verify_latents(store: ObjectStore, name: str) -> list[str]:
     """What is wrong with the latents of a release; empty where every byte is as published."""
-    return verify_folder(store, latents_path(name))
+    return verify_folder(store, latents_path(present_name(store, name)))
 
 
 def verify_folder(store: ObjectStore, folder: str) -> list[str]:

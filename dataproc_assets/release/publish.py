@@ -1,6 +1,6 @@
 """Publishing a release: everything is written, then one manifest makes it visible."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,7 @@ from dataproc_assets.release.card import dataset_card
 from dataproc_assets.release.differences import differences
 from dataproc_assets.release.formats import sd_scripts_metadata, sd_scripts_name
 from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.release.revoked import revoked_of
 from dataproc_assets.release.rows import (
     ADDRESS,
     located,
@@ -27,12 +28,17 @@ from dataproc_assets.storage.digest import frame_digest, json_digest
 from dataproc_assets.storage.layout import release_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets.storage.withdrawn import present_name, withdrawals
 
 FORMAT = 2
 
 
 class ForbiddenImageError(Exception):
     """A row that must never be released was about to be."""
+
+
+class WithdrawnError(Exception):
+    """The name stands for a release that was withdrawn, and is never given again."""
 
 
 def publish(
@@ -43,6 +49,7 @@ def publish(
     addresses: pl.DataFrame,
     inputs: dict[str, str],
     settings: dict[str, Any] | None = None,
+    revokers: Sequence[str] = (),
     forbidden: Collection[str],
     code_version: str,
     funnel: Iterable[Step] = (),
@@ -59,6 +66,7 @@ def publish(
         addresses: `image_key`, `uri`, `offset`, `length`, `size` (bytes), `ext`: the inventories.
         inputs: the digests of the stage tables that `table` was made of, by name.
         settings: what of the configuration decided over the rows, for the manifest.
+        revokers: the public keys whose revocations readers of the release honour.
         forbidden: image_ids that must not be written. Recompute it: this is the last gate.
         recipes: by name, for the dataset card, which tells their order.
         read: gives an address's bytes.
@@ -67,11 +75,13 @@ def publish(
 
     Raises:
         ForbiddenImageError: a row is forbidden; nothing was written.
+        WithdrawnError: a release of this name was withdrawn; nothing was written.
         ReleaseExistsError: the name is published with other content.
         ReleaseDamagedError: the same content is published, but its files are not intact.
         ChangedImageError: an image is no longer the one that was scored.
         ValueError: the table is empty, or an image has no address.
     """
+    _refuse_withdrawn(store, config)
     _refuse(config, table, forbidden)
     rows = located(config, table, addresses)
     train = rows.drop(*ADDRESS)
@@ -94,6 +104,7 @@ def publish(
             counts=counts,
             files=dict(sorted(build.files.items())),
             settings=settings or {},
+            revokers=list(revokers),
         )
 
     def conflict(existing: Manifest) -> str:
@@ -109,13 +120,30 @@ def publish(
 
 
 def read_train(store: ObjectStore, name: str) -> pl.DataFrame:
-    """The rows of a published release, of all splits. Raises FileNotFoundError where it is none."""
-    manifest = read_manifest(store, release_path(name))
+    """The rows of a published release, of all splits, without those that are revoked.
+
+    Of a release that was withdrawn, the rows of the one in its place.
+
+    Raises:
+        FileNotFoundError: it is not published.
+        RevocationError: a revocation cannot be trusted.
+    """
+    manifest = read_manifest(store, release_path(present_name(store, name)))
     if manifest is None:
         raise FileNotFoundError(
             f"{store.uri(release_path(name))}: release {name!r} is not published"
         )
-    return read_tables(store, manifest)
+    return revoked_of(store, manifest).without(read_tables(store, manifest))
+
+
+def _refuse_withdrawn(store: ObjectStore, config: ReleaseConfig) -> None:
+    found = withdrawals(store, config.name)
+    if found:
+        told = "; ".join(map(str, found))
+        raise WithdrawnError(
+            f"{told}. The name {config.name!r} is never given again: copy "
+            f"conf/releases/{config.name}.yaml to a new file there, with a new `name`"
+        )
 
 
 def _refuse(config: ReleaseConfig, table: pl.DataFrame, forbidden: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from dataproc_assets.release.manifest import MANIFEST, Manifest, parse_manifest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.versions import object_versions
+from dataproc_assets.storage.withdrawn import present_name, withdrawals
 
 SHORTEST = 4  # letters of a digest that may stand for it
 
@@ -50,14 +51,18 @@ def states(store: ObjectStore, folder: str) -> list[State]:
 def find_state(store: ObjectStore, name: str, version: str | None = None) -> State:
     """The published state of a release, or the one of a VersionId or of a digest's beginning.
 
-    Of several with that digest the newest is taken: they have the same content.
+    Of several with that digest the newest is taken: they have the same content. The published
+    state of a release that was withdrawn is that of the one in its place.
 
     Raises:
         UnknownStateError: there is none, or digests of different content begin so.
     """
     folder = release_path(name)
+    gone = withdrawals(store, name)
     if version is None:
-        present = _present(store, f"{folder}/{MANIFEST}")
+        present = _present(store, f"{release_path(present_name(store, name))}/{MANIFEST}")
+        if present is None and gone:
+            raise UnknownStateError(f"{store.uri(folder)}: {gone[-1]}")
         if present is None:
             raise UnknownStateError(
                 f"{store.uri(folder)}: {name!r} is not published; `dataproc release list` shows "
@@ -71,9 +76,11 @@ def find_state(store: ObjectStore, name: str, version: str | None = None) -> Sta
     if not found or len({state.manifest.digest for state in found}) > 1:
         digests = dict.fromkeys(state.manifest.digest[:16] for state in known)
         what = "fits more than one state" if found else "is no state"
+        told = f"; {gone[0]}" if gone else ""
         raise UnknownStateError(
             f"{store.uri(folder)}: --version {version} {what} of {name!r}; there are "
             f"{', '.join(digests) or 'none'} (digests; `dataproc release versions {name}` has more)"
+            f"{told}"
         )
     return found[0]
 

@@ -1,5 +1,6 @@
 """The versions that a bucket keeps of its objects, and whether it keeps any."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,6 +10,7 @@ from dataproc_assets.storage.s3_client import s3_client
 from dataproc_assets.storage.s3_errors import explain
 
 Versioning = Literal["require", "enable", "ignore"]
+AT_ONCE = 1000  # versions that S3 deletes at a time
 
 
 class VersioningError(Exception):
@@ -71,31 +73,85 @@ def object_versions(store: ObjectStore, path: str) -> list[ObjectVersion]:
 
     Raises ConnectionError where they cannot be listed.
     """
+    found = [entry for entry in all_versions(store, path) if entry.path == path]
+    # the store's order within a second: newest first, in each of its two lists
+    return sorted(found, key=lambda entry: (entry.modified, entry.latest), reverse=True)
+
+
+def all_versions(store: ObjectStore, prefix: str) -> Iterator[ObjectVersion]:
+    """All that a bucket still has of the objects whose path begins so; none of a folder.
+
+    A bucket that never kept versions gives its objects, with the VersionId `null`.
+    Raises ConnectionError where they cannot be listed.
+    """
     if not store.is_s3:
-        return []
+        return
     from botocore.exceptions import BotoCoreError, ClientError
 
-    bucket, key = store.place(path)
-    found = []
+    bucket, key = store.place(prefix)
+    above = len(key) - len(prefix)
     try:
         pages = s3_client().get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=bucket, Prefix=key):
             for kind in ("Versions", "DeleteMarkers"):
-                found += [
-                    ObjectVersion(
-                        path,
+                for entry in page.get(kind, []):
+                    yield ObjectVersion(
+                        entry["Key"][above:],
                         entry["VersionId"],
                         entry["LastModified"],
                         entry.get("Size", 0),
                         entry["IsLatest"],
                         kind == "DeleteMarkers",
                     )
-                    for entry in page.get(kind, [])
-                    if entry["Key"] == key
-                ]
     except (BotoCoreError, ClientError) as error:
         raise ConnectionError(
-            f"{store.uri(path)}: its versions cannot be listed: {explain(error)}"
+            f"{store.uri(prefix)}: its versions cannot be listed: {explain(error)}"
         ) from error
-    # the store's order within a second: newest first, in each of its two lists
-    return sorted(found, key=lambda entry: (entry.modified, entry.latest), reverse=True)
+
+
+def delete_versions(
+    store: ObjectStore, prefix: str, wanted: Callable[[ObjectVersion], bool] = lambda _: True
+) -> list[ObjectVersion]:
+    """Delete every object whose path begins so for good: its versions and its deletion marks.
+
+    A folder keeps no versions: nothing is deleted there. A bucket that never kept any has one of
+    each object, which goes.
+
+    Args:
+        wanted: whether one of the versions is to go.
+
+    Returns the versions that were deleted. Safe to be repeated.
+
+    Raises ConnectionError where one cannot be listed or deleted.
+    """
+    gone = [entry for entry in all_versions(store, prefix) if wanted(entry)]
+    # what hides others goes after them: else an older state would be present for a while
+    for last in (lambda v: not (v.latest or v.deleted), lambda v: v.latest or v.deleted):
+        some = [entry for entry in gone if last(entry)]
+        for start in range(0, len(some), AT_ONCE):
+            _delete(store, some[start : start + AT_ONCE])
+    return gone
+
+
+def delete_old_versions(store: ObjectStore, prefix: str) -> list[ObjectVersion]:
+    """Delete for good what a bucket keeps of objects that were replaced or deleted since."""
+    return delete_versions(store, prefix, lambda version: version.deleted or not version.latest)
+
+
+def _delete(store: ObjectStore, gone: list[ObjectVersion]) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket = store.place("")[0]
+    keys = [{"Key": store.place(v.path)[1], "VersionId": v.version} for v in gone]
+    try:
+        answer = s3_client().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+    except (BotoCoreError, ClientError) as error:
+        raise ConnectionError(
+            f"{store.uri(gone[0].path)}: its versions cannot be deleted: {explain(error)}"
+        ) from error
+    for error in answer.get("Errors", []):
+        raise ConnectionError(
+            f"s3://{bucket}/{error['Key']}: version {error.get('VersionId')} cannot be deleted: "
+            f"{error.get('Code')} {error.get('Message')}; let these credentials do that "
+            "(s3:DeleteObjectVersion), and start again"
+        )
