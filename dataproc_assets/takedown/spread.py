@@ -23,7 +23,7 @@ class Meant:
     Attributes:
         images: `image_key`, `of` (the entry's id), `scope`, `why`: named, or a copy of one named.
         follow: the further entries, `kind`, `value`, `of`, `reason`.
-        prints: of the images whose copies go too, in the ledger's columns.
+        prints: of the images, in the ledger's columns; of one whose copies may stay, its hashes.
     """
 
     images: pl.DataFrame
@@ -39,9 +39,10 @@ def meant(lake: Lake, entries: pl.DataFrame) -> Meant:
 
     A stage that was never made has no images yet: what comes later is known by the entries.
     """
-    prints = read_ledger(lake.store, "print")
-    follow = [_by_records(lake, source, entries, prints) for source in sorted(lake.project.sources)]
-    follow.append(_by_hash(lake, entries))
+    known = read_ledger(lake.store, "print")
+    follow = [_by_records(lake, source, entries, known) for source in sorted(lake.project.sources)]
+    asked = entries.filter(pl.col("kind") == "hash").select(of="id", hash="value")
+    follow.append(_by_hash(lake, asked))
     further = pl.concat(follow).unique(["kind", "value"], keep="first", maintain_order=True)
     said = further.join(entries.select(of="id", scope="scope"), on="of")
     both = pl.concat(
@@ -57,12 +58,14 @@ def meant(lake: Lake, entries: pl.DataFrame) -> Meant:
         ]
     )
     images = _with_copies(lake, images)
+    prints = _prints(lake, images)
+    images = _with_same_files(lake, images, prints)
     copies = images.filter(pl.col("why") != "named").select(
         "of", kind=pl.lit("key"), value="image_key", reason=pl.lit("a copy of it")
     )
     columns = ["kind", "value", "of", "reason"]
     further = pl.concat([further.select(columns), copies.select(columns)])
-    return Meant(images, further, _prints(lake, images.filter(pl.col("scope") == "picture")))
+    return Meant(images, further, prints.select(LEDGER_SCHEMAS["print"].names()))
 
 
 def enter_all(lake: Lake, entries: pl.DataFrame) -> Meant:
@@ -92,8 +95,8 @@ def follows_nothing() -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(("kind", "value", "of", "reason"), pl.String))
 
 
-def _by_hash(lake: Lake, entries: pl.DataFrame) -> pl.DataFrame:
-    asked = entries.filter(pl.col("kind") == "hash").select(of="id", hash="value")
+def _by_hash(lake: Lake, asked: pl.DataFrame) -> pl.DataFrame:
+    """The entries of files whose SHA-256 or MD5 is asked for: `of`, `hash`."""
     found = [follows_nothing()]
     for source in sorted(lake.project.sources) if asked.height else ():
         path = lake.path("metrics_merged", source)
@@ -149,24 +152,37 @@ def _with_copies(lake: Lake, images: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([images, copies.select(IMAGES.names())]).sort("image_key")
 
 
+def _with_same_files(lake: Lake, images: pl.DataFrame, prints: pl.DataFrame) -> pl.DataFrame:
+    """With the copies that are the same file, also where other copies may stay."""
+    asked = prints.select("of", hash="sha256").unique()
+    same = _by_hash(lake, asked).select("of", image_key="value")
+    owners = images.select("of", "scope").unique("of", keep="first", maintain_order=True)
+    new = same.join(owners, on="of").with_columns(why=pl.lit("the same file"))
+    new = new.join(images, on="image_key", how="anti").unique("image_key", keep="first")
+    return pl.concat([images, new.select(IMAGES.names())]).sort("image_key")
+
+
 def _prints(lake: Lake, images: pl.DataFrame) -> pl.DataFrame:
     schema = LEDGER_SCHEMAS["print"]
     found = [schema.to_frame()]
     model = lake.parts.fingerprint(lake.project.dedup.embedding)
+    hashes = dict(zip(("sha256", "md5", "phash"), PRINTED, strict=True))
+    wide = pl.col("scope") == "picture"
     for source in _sources(images["image_key"]):
         mine = images.filter(pl.col("image_key").str.starts_with(f"{source}/"))
         if lake.info("metrics_merged", source) is None:
             continue
         rows = rows_of(lake.store, lake.path("metrics_merged", source), mine["image_key"])
-        rows = rows.select(
-            "image_key", **dict(zip(("sha256", "md5", "phash"), PRINTED, strict=True))
+        rows = rows.select("image_key", **hashes).drop_nulls("sha256")
+        rows = rows.join(mine.select("image_key", "of", "scope"), on="image_key")
+        if rows.is_empty():
+            continue
+        rows = rows.join(_thumbs(lake, source, rows["image_key"]), on="image_key", how="left")
+        rows = rows.join(vectors(lake, source, rows["image_key"]), on="image_key", how="left")
+        rows = rows.with_columns(model=pl.lit(model)).with_columns(
+            pl.when(wide).then(name) for name in ("phash", "detail", "vector", "model")
         )
-        rows = rows.drop_nulls("sha256").join(mine.select("image_key", "of"), on="image_key")
-        if rows.height:
-            thumbs = _thumbs(lake, source, rows["image_key"])
-            rows = rows.join(thumbs, on="image_key", how="left")
-            rows = rows.join(vectors(lake, source, rows["image_key"]), on="image_key", how="left")
-            found.append(rows.with_columns(model=pl.lit(model)).select(schema.names()).cast(schema))
+        found.append(rows.select(schema.names()).cast(schema))
     return pl.concat(found)
 
 

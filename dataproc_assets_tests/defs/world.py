@@ -206,12 +206,20 @@ class World:
         self.put(f"dataset-pixiv/resized_1/{number}_p0.png", picture(number))
         self.put(f"dataset-pixiv/resized_1/{number}_p0.json", json.dumps(record).encode())
 
-    def put_danbooru(self, posts: dict[int, dict[str, Any]]) -> None:
-        """The posts with their pictures, in one tar; post 1 shows what pixiv's 100 shows."""
+    def put_danbooru(
+        self, posts: dict[int, dict[str, Any]], pictures: dict[int, bytes] | None = None
+    ) -> None:
+        """The posts with their pictures, in one tar; post 1 shows what pixiv's 100 shows.
+
+        Args:
+            pictures: the files of some posts, in place of those.
+        """
+        files = {number: picture(100 if number == 1 else number) for number in posts}
+        files |= pictures or {}
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for number, record in posts.items():
-                _add(tar, f"{number}.png", picture(100 if number == 1 else number))
+                _add(tar, f"{number}.png", files[number])
                 _add(tar, f"{number}.json", json.dumps(record).encode())
         self.put("unidataset-danbooru/0000.tar", buffer.getvalue())
 
