@@ -1,6 +1,5 @@
 """A question's answer: the entries found, as cards, with what a person should know of it."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,25 +37,23 @@ def find(
     index: Index, query: Query, hidden: np.ndarray, embed: Embed, lookup: Lookup, most: int
 ) -> tuple[Found, Notes]:
     """The entries that a question asks for, at most `most`, none that is hidden."""
-    notes, terms, vector = Notes(), list(query.terms), None
-    among = _named(index, query, hidden, lookup, notes) if query.names else None
-    if query.words:
-        vector = _vector(query, embed, notes)
-        tags = _tags(index, query.words)
-        if vector is None and not tags:
-            notes.lines.append("None of these words is a tag, so nothing was looked for")
-            return Found(np.empty(0, np.int64), 0), notes
-        if vector is None:
-            terms += [Term("tag", tag) for tag in tags]
-            notes.lines.append(f"Taken as tags instead: {', '.join(tags)}")
-        else:
-            notes.tags += tags
-    for term in query.terms:
+    notes = Notes()
+    among = _named(index, query.names, hidden, lookup, notes) if query.names else None
+    terms, words = _tagged(index, query, notes)
+    vector = None
+    if query.like:
+        vector = _picture(index, query.like, hidden, lookup, notes)
+    elif words:
+        vector = _words(words, embed, notes)
+    ranks_only = bool(words) and not terms and among is None
+    if vector is None and (query.like or ranks_only):
+        return Found(np.empty(0, np.int64), 0), notes
+    for term in terms:
         if not term.refused and not len(index.having(term.field, term.value)):
             notes.lines.append(f"Nothing has the {term.field} {term.value}")
             if term.field == "tag":
                 notes.tags += index.like("tag", term.value, SUGGESTED)
-    return index.find(among, tuple(terms), vector, hidden, most), notes
+    return index.find(among, terms, vector, hidden, most), notes
 
 
 def cards(index: Index, found: Found, config: GalleryConfig) -> list[Card]:
@@ -91,36 +88,60 @@ def offers(index: Index, hidden: np.ndarray, count: int) -> dict[str, list[dict[
 
 
 def _named(
-    index: Index, query: Query, hidden: np.ndarray, lookup: Lookup, notes: Notes
+    index: Index, names: tuple[str, ...], hidden: np.ndarray, lookup: Lookup, notes: Notes
 ) -> np.ndarray:
-    found = []
-    for name in query.names:
+    """The entries that go by any of some names."""
+    found = [np.empty(0, np.int64)]
+    for name in names:
         entries = index.named(name)
         if not len(entries):
             try:
-                keys = lookup(name)
+                entries = index.of_keys(lookup(name))
             except LookupError as error:
                 notes.lines.append(str(error))
                 continue
-            entries = index.of_keys(keys)
         if not (~hidden[entries]).any():
-            notes.lines.append(f"{name}: known, and nothing of it may be shown here")
+            notes.lines.append(f"{name}: it is known, and nothing of it may be shown here")
         found.append(entries)
-    return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+    return np.unique(np.concatenate(found))
 
 
-def _vector(query: Query, embed: Embed, notes: Notes) -> np.ndarray | None:
+def _tagged(index: Index, query: Query, notes: Notes) -> tuple[tuple[Term, ...], str]:
+    """The terms, with words that can only be meant as tags, and the words that are left.
+
+    Such a word is a tag that no running text would have: `long_hair`, `1girl`.
+    """
+    terms, left = list(query.terms), []
+    for word in query.words.split():
+        spelt = word.lower().strip(",")
+        known = len(index.having("tag", spelt)) > 0
+        if known and not spelt.isalpha():
+            terms.append(Term("tag", spelt))
+            notes.lines.append(f"{word} is taken as a tag")
+        else:
+            left.append(word)
+            notes.tags += [spelt] if known else []
+    together = "_".join(left).lower()
+    if len(left) > 1 and len(index.having("tag", together)):
+        notes.tags.append(together)
+    return tuple(terms), " ".join(left)
+
+
+def _picture(
+    index: Index, name: str, hidden: np.ndarray, lookup: Lookup, notes: Notes
+) -> np.ndarray | None:
+    """The vector of a picture that may be shown."""
+    entries = _named(index, (name,), hidden, lookup, notes)
+    for entry in entries[~hidden[entries]]:
+        if index.entries["embedded"][int(entry)]:
+            return index.vector(int(entry))
+    notes.lines.append(f"{name}: there is no vector to compare others with")
+    return None
+
+
+def _words(words: str, embed: Embed, notes: Notes) -> np.ndarray | None:
     try:
-        return embed(query.words)
+        return embed(words)
     except NoWordsError as error:
-        notes.lines.append(f"Words cannot be looked for: {error}")
+        notes.lines.append(f"Words cannot be looked for: {error}. Ask by tag: instead")
         return None
-
-
-def _tags(index: Index, words: str) -> list[str]:
-    """The tags that all words together name, or else some of them."""
-    parts = re.split(r"[\s,]+", words.lower())
-    whole = "_".join(parts)
-    if len(index.having("tag", whole)):
-        return [whole]
-    return [part for part in dict.fromkeys(parts) if part and len(index.having("tag", part))]

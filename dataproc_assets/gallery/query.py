@@ -20,26 +20,28 @@ class Term:
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for: any of `names`, all `terms`, and the likest to `words` first."""
+    """What is asked for: any of `names`, all `terms`, the likest to `words` or to `like` first."""
 
     names: tuple[str, ...]
     terms: tuple[Term, ...]
     words: str
+    like: str = ""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is asked."""
-        return not (self.names or self.terms or self.words)
+        return not (self.names or self.terms or self.words or self.like)
 
 
 def parse_query(text: str, sources: list[str]) -> Query:
     """Read a question.
 
     `tag:long_hair`, `tag:"long hair"` and the other fields of SHOWN_FIELDS are terms, with a `-`
-    before them refused ones. A URL, 32 or 64 hex digits, and what begins with a source's name and
-    a slash are names. All else, in its order, are words.
+    before them refused ones. `like:` and a name asks for what looks like that picture. A URL, 32
+    or 64 hex digits, and what begins with a source's name and a slash are names. All else, in its
+    order, are words.
     """
-    names, terms, words = [], [], []
+    names, terms, words, like = [], [], [], ""
     for part in _PART.finditer(text):
         minus, field, quoted, bare = part.groups()
         value = quoted if quoted is not None else bare
@@ -47,12 +49,15 @@ def parse_query(text: str, sources: list[str]) -> Query:
             spelled = re.sub(r"\s+", "_", value.strip().lower()) if field == "tag" else value
             terms.append(Term(field, spelled, bool(minus)))
             continue
+        if field == "like" and value.strip() and not minus:
+            like = value.strip()
+            continue
         word = part.group(0).replace('"', "")
         if quoted is None and _is_name(word, sources):
             names.append(word)
         elif word.strip():
             words.append(word.strip())
-    return Query(tuple(names), tuple(terms), " ".join(words))
+    return Query(tuple(names), tuple(terms), " ".join(words), like)
 
 
 def _is_name(word: str, sources: list[str]) -> bool:

@@ -105,6 +105,11 @@ class Index:
         found = self.pictures["entry"].gather(places).filter(known.gather(places).is_in(keys))
         return found.unique().sort().to_numpy().astype(np.int64)
 
+    def vector(self, entry: int) -> np.ndarray:
+        """float32 (d,) of unit norm: what an entry's picture was embedded as."""
+        row = self.vectors[entry].astype(np.float32)
+        return row / np.linalg.norm(row)
+
     def like(self, field: str, value: str, count: int) -> list[str]:
         """Values of a field that begin with a text, the most frequent first."""
         rows = self._values(field).filter(pl.col("value").str.starts_with(value))

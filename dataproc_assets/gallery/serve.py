@@ -70,6 +70,8 @@ def gallery_server(
                 return Answer(HTTPStatus.REQUEST_URI_TOO_LONG, TEXT, b"The address is too long.\n")
             if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in (*LOCAL, host):
                 return Answer(HTTPStatus.FORBIDDEN, TEXT, b"This machine has another name.\n")
+            if self.path == "/favicon.ico":  # browsers ask for one unasked
+                return Answer(HTTPStatus.NO_CONTENT, TEXT, b"")
             found = desk.answer(self.path) if desk else None
             return found or Answer(*read_page(store, self.path))
 

@@ -20,9 +20,16 @@ from dataproc_assets.gallery.cards import Card
 from dataproc_assets.gallery.drawing import Drawing
 from dataproc_assets.gallery.explained import explain_page
 from dataproc_assets.gallery.held import Held
-from dataproc_assets.gallery.pictures import THUMBS, ReadPicture, is_digest, picture_path
+from dataproc_assets.gallery.pictures import (
+    PREVIEWS,
+    THUMBS,
+    ReadPicture,
+    is_digest,
+    picture_path,
+)
 from dataproc_assets.gallery.query import parse_query
 from dataproc_assets.gallery.render import Renderer
+from dataproc_assets.gallery.samples import DRAWN
 from dataproc_assets.gallery.search import Index, NotReadyError, load_index
 from dataproc_assets.gallery.served import EXPLAIN, SEARCH
 from dataproc_assets.gallery.view import Page
@@ -33,6 +40,7 @@ from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.version import __version__
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+PICTURES = (THUMBS, PREVIEWS, DRAWN)  # folders of files that are named by the original's digest
 
 
 @dataclass(frozen=True)
@@ -98,8 +106,8 @@ class Site:
         address = urlsplit(target)
         parts = PurePosixPath(unquote(address.path)).parts[1:]
         asked = {name: values[0] for name, values in parse_qs(address.query).items()}
-        if len(parts) == 3 and parts[0] == THUMBS:
-            return partial(self._safely, self._picture, parts[2].removesuffix(".webp"))
+        if parts and parts[0] in PICTURES and ".." not in parts:
+            return partial(self._safely, self._picture, parts)
         if parts in (("search",), (SEARCH,)):
             return partial(self._safely, self._search, asked)
         if parts in (("explain",), (EXPLAIN,)):
@@ -129,20 +137,20 @@ class Site:
                 self._loaded = (version, load_index(self._lake.store))
             return self._loaded[1]
 
-    def _picture(self, digest: str) -> Answer:
-        """A thumbnail: of the gallery's files, or drawn now. None is given of what is withheld."""
+    def _picture(self, parts: tuple[str, ...]) -> Answer:
+        """A picture of the gallery's files, or a thumbnail drawn now; none of what is withheld."""
         nothing = Answer(HTTPStatus.NOT_FOUND, TEXT, b"There is no such picture.\n")
-        if not is_digest(digest):
-            return nothing
+        path, digest = "/".join(parts), parts[-1].partition(".")[0]
         index = self._index()
         hidden = self._held.entries(index)
         rows = index.pictures.filter(pl.col("pixels_sha256") == digest)
         if rows.is_empty() or hidden[rows["entry"].to_numpy()].any():
             return nothing
         try:
-            body = self._lake.store.get(f"{gallery_path()}/{picture_path(THUMBS, digest)}")
+            body = self._lake.store.get(f"{gallery_path()}/{path}")
         except FileNotFoundError:
-            body = self._drawing.of(rows["image_key"][0], digest)
+            drawn = path == picture_path(THUMBS, digest)
+            body = self._drawing.of(rows["image_key"][0], digest) if drawn else None
         return Answer(HTTPStatus.OK, "image/webp", body) if body else nothing
 
     def _search(self, asked: dict[str, str]) -> Answer:

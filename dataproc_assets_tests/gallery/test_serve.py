@@ -1,17 +1,21 @@
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import pytest
 
-from dataproc_assets.gallery.serve import gallery_server, read_page
+from dataproc_assets.config.gallery import GalleryConfig, SearchConfig
+from dataproc_assets.gallery.serve import LONGEST, gallery_server, is_loopback, read_page
+from dataproc_assets.gallery.site import Answer
 
 
 @contextmanager
-def serving(store) -> Iterator[str]:
-    server = gallery_server(store, "127.0.0.1", 0)
+def serving(store, site=None) -> Iterator[str]:
+    server = gallery_server(store, "127.0.0.1", 0, site)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -22,9 +26,11 @@ def serving(store) -> Iterator[str]:
         thread.join()
 
 
-def fetch(url: str, method: str = "GET") -> tuple[int, str, bytes]:
+def fetch(url: str, method: str = "GET", host: str | None = None) -> tuple[int, str, bytes]:
+    headers = {"Host": host} if host else {}
+    request = urllib.request.Request(url, method=method, headers=headers)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method)) as answer:
+        with urllib.request.urlopen(request) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read()
@@ -69,3 +75,69 @@ def test_a_store_that_is_away_is_an_answer_too(monkeypatch):
     assert status == 502
     assert b"s3://away/store/gallery/index.html: cannot be read" in body
     assert b"do-not-show" not in body
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.com", ""])
+def test_no_address_that_others_reach_is_listened_on(store, host):
+    assert not is_loopback(host)
+    with pytest.raises(ValueError, match="can be reached from other machines"):
+        gallery_server(store, host, 0)
+
+
+def test_a_request_under_another_name_is_refused(store):
+    """A page of another site whose name is made to lead here could else read what is served."""
+    store.put("gallery/index.html", b"page")
+    with serving(store) as url:
+        for host in ("attacker.example", "attacker.example:3001", "[::2]", "0.0.0.0"):
+            status, _, body = fetch(f"{url}/", host=host)
+            assert status == 403 and b"page" not in body
+        for host in ("localhost:1234", "127.0.0.1", "[::1]:80"):  # a forwarded port may be another
+            assert fetch(f"{url}/", host=host)[0] == 200
+
+
+def test_a_long_address_is_refused(store):
+    with serving(store) as url:
+        assert fetch(f"{url}/search?q={'a' * LONGEST}")[0] == 414
+
+
+def test_the_icon_that_browsers_ask_for_is_no_error(store):
+    with serving(store) as url:
+        assert fetch(f"{url}/favicon.ico")[0] == 204
+
+
+def test_pages_say_that_nothing_else_may_read_or_guess_them(store):
+    store.put("gallery/index.html", b"page")
+    with serving(store) as url, urllib.request.urlopen(f"{url}/") as answer:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@dataclass
+class Slow:
+    """A site whose answers wait until they are let go."""
+
+    limits: SearchConfig
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def route(self, target: str) -> Callable[[], Answer] | None:
+        def answer() -> Answer:
+            self.go.wait()
+            return Answer(HTTPStatus.OK, "text/plain", b"done")
+
+        return answer if target.startswith("/search") else None
+
+
+def test_an_answer_that_takes_long_and_more_than_there_is_room_for_are_told_to_come_again(
+    store, config: GalleryConfig
+):
+    store.put("gallery/index.html", b"page")
+    limits = config.search.model_copy(update={"threads": 1, "waiting": 1, "seconds": 0.05})
+    slow = Slow(limits)
+    with serving(store, slow) as url:
+        for _ in range(3):  # one is worked on, one waits, one has no room
+            status, _, body = fetch(f"{url}/search")
+            assert status == 503 and b"ask again" in body
+        assert fetch(f"{url}/") == (200, "text/html; charset=utf-8", b"page")
+        slow.go.set()
+        while fetch(f"{url}/search")[0] != 200:  # until what waited is worked off
+            pass
