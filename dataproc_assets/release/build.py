@@ -9,7 +9,7 @@ file counts as written when its mark, `{folder}/.marks/{root}/…`, is there and
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +23,7 @@ from dataproc_assets.release.manifest import (
     verify_folder,
 )
 from dataproc_assets.release.tars import Written
+from dataproc_assets.storage.copies import copy_object
 from dataproc_assets.storage.digest import bytes_digest, json_digest
 from dataproc_assets.storage.objects import ObjectStore
 
@@ -67,8 +68,26 @@ class Build:
             with self.store.making(f"{self.root}/{path}", f"{self.folder}/.making") as made:
                 written = make(made.path)
             done = FileEntry(written.sha256, written.size, written.rows, made.version)
-            self.store.put(f"{self._marks}/{path}.json", json.dumps(asdict(done)).encode())
+            self._mark(path, done)
         self.files[path] = done
+
+    def copy(self, path: str, source: str, entry: FileEntry) -> None:
+        """Take over a file from elsewhere in the store, unless an earlier run did.
+
+        Args:
+            source: its path below the storage root.
+            entry: what the manifest says of it that published it.
+        """
+        done = self._done(path)
+        if done is None:
+            beside = f"{self.folder}/.making"
+            version = copy_object(self.store, source, f"{self.root}/{path}", beside)
+            done = replace(entry, version=version)
+            self._mark(path, done)
+        self.files[path] = done
+
+    def _mark(self, path: str, done: FileEntry) -> None:
+        self.store.put(f"{self._marks}/{path}.json", json.dumps(asdict(done)).encode())
 
     def commit(self, manifest: Manifest) -> bool:
         """Make the folder visible; False where another manifest was there first.

@@ -89,7 +89,7 @@ def extract(
         size, pieces = store.stream(path)
         source = Hashed(pieces, seen)
         try:
-            for name, data in make(_members(source)):
+            for name, data in make(members(source)):
                 written[name] = [len(data), hashlib.sha256(data).hexdigest()]
                 if not _same(target / name, *written[name]):
                     (waiting / name).write_bytes(data)
@@ -122,8 +122,11 @@ def replace(path: Path, data: bytes) -> None:
         half.unlink(missing_ok=True)
 
 
-def _members(source: Hashed) -> Iterator[Member]:
-    """The tar's files, in its order; only one of them is in memory at a time."""
+def members(source: Hashed) -> Iterator[Member]:
+    """A tar's files, in its order; only one of them is in memory at a time.
+
+    Raises UnpackError where a member is no file.
+    """
     file = cast("IO[bytes]", source)
     with tarfile.open(fileobj=file, mode="r|", bufsize=BUFFER) as archive:
         for member in archive:

@@ -92,7 +92,7 @@ def publish(
         if "webdataset" in config.formats:
             write_shards(build, config, rows, read, writers=writers, say=say)
         counts = release_counts(config, train, funnel)
-        _write_tables(build, config, train, counts, recipes or {})
+        write_tables(build, config, train, counts, recipes or {})
         return Manifest(
             name=config.name,
             root=build.root,
@@ -161,13 +161,20 @@ def _refuse(config: ReleaseConfig, table: pl.DataFrame, forbidden: Collection[st
         )
 
 
-def _write_tables(
+def write_tables(
     build: Build,
     config: ReleaseConfig,
     train: pl.DataFrame,
     counts: dict[str, Any],
     recipes: Mapping[str, RecipeConfig],
 ) -> None:
+    """Write what of a release is made of its rows alone: tables, sd-scripts' metadata, the card.
+
+    Args:
+        train: the rows of all splits, with the `shard` of each.
+        counts: as `release_counts` gives them.
+        recipes: by name, for the card.
+    """
     for split in config.splits:
         rows = train.filter(pl.col("split") == split)
         build.write(table_name(split), to_parquet(rows), rows.height)

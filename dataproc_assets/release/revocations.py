@@ -107,8 +107,7 @@ def revoke(
             "to public_keys there, so that readers of releases know whom to trust"
         )
     calendar_date.fromisoformat(date)
-    # by all keys: a revocation is not told twice because its key has been replaced
-    known = [row for _, value in _files(store, ()) for row in value["images"]]
+    known = [row for _, value in _files(store, trusted) for row in value["images"]]
     there = pl.DataFrame(known, schema=IMAGES, orient="row")
     new = images.select(IMAGES.names()).unique().join(there, on=IMAGES.names(), how="anti")
     if new.is_empty():
