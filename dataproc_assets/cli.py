@@ -1,6 +1,5 @@
 """The `dataproc` command."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import click
 from dataproc_assets.commands.diff import diff
 from dataproc_assets.commands.explain import explain
 from dataproc_assets.commands.gallery import gallery
-from dataproc_assets.commands.lake import the_lake
+from dataproc_assets.commands.lake import dagster_home, the_lake
 from dataproc_assets.commands.release import release
 from dataproc_assets.commands.sample import sample
+from dataproc_assets.commands.takedown import takedown
 from dataproc_assets.commands.unpack import unpack
 from dataproc_assets.commands.weights import weights
 from dataproc_assets.commands.what_if import what_if
@@ -44,7 +44,7 @@ def run(source: str | None, until: str | None) -> None:
 
     Nothing is made twice: a run that was ended is taken up where it stopped.
     """
-    home = _dagster_home()
+    home = dagster_home()
     lake = the_lake()
     import dagster as dg
 
@@ -118,6 +118,7 @@ cli.add_command(explain)
 cli.add_command(gallery)
 cli.add_command(release)
 cli.add_command(sample)
+cli.add_command(takedown)
 cli.add_command(unpack)
 cli.add_command(weights)
 cli.add_command(what_if)
@@ -133,17 +134,6 @@ def main() -> None:
     except (*CRAWL_ERRORS, ChangedFileError, FileNotFoundError, WeightsError, WriteError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-
-
-def _dagster_home() -> Path:
-    """DAGSTER_HOME, by default the current folder where it has a dagster.yaml."""
-    home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd()).absolute()
-    if not (home / "dagster.yaml").is_file():
-        raise click.ClickException(
-            f"{home} has no dagster.yaml: run in the project's folder, or set DAGSTER_HOME to it"
-        )
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
 
 
 def _one_of(option: str, value: str | None, known: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Signed revocations: images of published releases that must no longer be used.
 
-A revocation is a file `revocations/{digest}.json` of the storage root, which is never rewritten.
+A revocation is a file `ledger/revocations/{digest}.json`, which is never rewritten.
 It names images and the SHA-256 of their bytes, and no key, artist, URL or reason.
 """
 

@@ -153,7 +153,7 @@ def receipts_path() -> str:
 
 def revocations_path() -> str:
     """The folder of the signed revocations of released images, `{digest}.json` each."""
-    return "revocations"
+    return "ledger/revocations"
 
 
 def events_path(source: str) -> str:

@@ -82,8 +82,8 @@ def find_receipt(store: ObjectStore, name: str) -> Receipt:
     raise UnknownReceipt(f"no receipt {name!r}; there are {there}")
 
 
-def receipt_lines(receipt: Receipt) -> Iterator[str]:
-    """A receipt as text."""
+def receipt_lines(receipt: Receipt, *, files: bool = True) -> Iterator[str]:
+    """A receipt as text, with every artefact or without."""
     what = "purged" if receipt.purged else "applied"
     yield f"receipt {receipt.id}, {what} {receipt.applied}"
     for entry in receipt.entries:
@@ -101,8 +101,9 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
     told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
     yield f"  artefacts: {told or 'none changed'}"
     folders: dict[str, list[Change]] = {}
-    for change in receipt.artefacts:
-        folders.setdefault("/".join(change.path.split("/")[:2]), []).append(change)
+    for change in receipt.artefacts if files else ():
+        parts = change.path.split("/")[:-1]
+        folders.setdefault("/".join(parts[:2]), []).append(change)
     for folder, some in folders.items():
         yield f"  {folder}"
         for change in some[:SHOWN]:

@@ -11,7 +11,7 @@ from dataproc_assets.release.manifest import object_sha256, parse_manifest
 from dataproc_assets.storage.objects import ObjectStore
 
 THREADS = 8
-LEFT_OUT = ("ledger/", "receipts/", "revocations/")
+LEFT_OUT = ("ledger/", "receipts/")
 PUBLISHED = ("releases/", "latents/", "denoisers/")
 
 Seen = Callable[[int], None]

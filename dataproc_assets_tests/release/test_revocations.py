@@ -34,14 +34,14 @@ def add(store: ObjectStore, images: pl.DataFrame = IMAGES, date: str = DATE, key
 
 
 def only_file(store: ObjectStore) -> str:
-    (path,) = store.list("revocations")["path"]
+    (path,) = store.list("ledger/revocations")["path"]
     return path
 
 
 def test_what_is_revoked_is_read_by_whoever_trusts_the_key(store):
     done = add(store)
     assert done is not None and done.images == 2
-    assert done.path == only_file(store) == f"revocations/{done.digest}.json"
+    assert done.path == only_file(store) == f"ledger/revocations/{done.digest}.json"
     for trusted in ([PUBLIC], [PUBLIC, public_hex(OTHER_KEY)], []):
         revoked = read_revocations(store, trusted)
         assert revoked.image_ids == {"a" * 32, "b" * 32}
@@ -108,14 +108,14 @@ def test_no_changed_byte_is_believed(tmp_path_factory, place, change):
 
 @pytest.mark.parametrize("data", [b"", b"{", b"null", b"[]", b"{}", b"\xff", b'{"format": 2}'])
 def test_what_is_no_revocation_is_not_passed_over(store, data):
-    store.put(f"revocations/{'0' * 64}.json", data)
+    store.put(f"ledger/revocations/{'0' * 64}.json", data)
     with pytest.raises(RevocationError, match="restore it from a copy"):
         read_revocations(store)
 
 
 def test_a_true_one_under_another_name_is_refused(store):
     path = only_file(store) if add(store) else ""
-    for name in (f"revocations/{'0' * 64}.json", "revocations/notes.txt"):
+    for name in (f"ledger/revocations/{'0' * 64}.json", "ledger/revocations/notes.txt"):
         store.put(name, store.get(path))
         with pytest.raises(RevocationError, match=name):
             read_revocations(store)
@@ -148,7 +148,7 @@ def test_without_a_configured_key_nothing_is_revoked(store):
     ):
         with pytest.raises(RevocationError, match=rf"{said}: add it to public_keys there"):
             revoke(store, IMAGES, DATE, KEY, trusted=trusted)
-    assert store.list("revocations").is_empty()
+    assert store.list("ledger/revocations").is_empty()
     with pytest.raises(ValueError, match="Invalid isoformat"):
         add(store, date="yesterday")
 
