@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -20,6 +21,15 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--hide-scrollbars", "--window-size=1200,1000", "--remote-debugging-pipe"),
 )
+
+# it reads commands from descriptor 3 and writes what happens to 4
+LAUNCH = """
+import fcntl, os, sys
+commands, events = (fcntl.fcntl(int(n), fcntl.F_DUPFD_CLOEXEC, 10) for n in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(events, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def program() -> str | None:
@@ -115,9 +125,9 @@ def browser(folder: Path) -> Iterator[Browser]:
     """A running browser whose profile is in `folder`."""
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
     arguments = [program() or "", *FLAGS, f"--user-data-dir={folder}", "about:blank"]
-    # it reads commands from descriptor 3 and writes to 4
-    command = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *arguments]
-    process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out), stderr=subprocess.DEVNULL)
+    pipes = (theirs_in, theirs_out)
+    command = [sys.executable, "-c", LAUNCH, *map(str, pipes), *arguments]
+    process = subprocess.Popen(command, pass_fds=pipes, stderr=subprocess.DEVNULL)
     os.close(theirs_in)
     os.close(theirs_out)
     try:
