@@ -78,6 +78,12 @@ def test_a_port_that_is_taken_is_named(conf: World):
     assert f"127.0.0.1:{port}: Address already in use; choose another --port" in result.output
 
 
+def test_the_gallery_is_served_to_this_machine_alone(conf: World):
+    result = call("gallery", "--host", "0.0.0.0")
+    assert result.exit_code == 2
+    assert "0.0.0.0 can be reached from other machines; listen on 127.0.0.1" in result.output
+
+
 def test_every_command_has_help():
     names = ["diff", "explain", "gallery", "plan", "release", "report", "run", "sample"]
     assert sorted(cli.commands) == [*names, "unpack", "upload", "weights", "what-if"]

@@ -152,6 +152,19 @@ def test_the_same_tables_give_the_same_index(tmp_path, world, config):
     assert written[0] == written[1]
 
 
+def test_on_s3_the_index_is_the_same(both, world, config):
+    vector, answers = np.array([0.6, 0.8], np.float32), []
+    for store in both:
+        build_gallery(store, world.tables, world.read, config, embedded(world))
+        index = load_index(store)
+        found = index.find(None, (Term("source", "pixiv"),), vector, nothing(index), 9)
+        answers.append((found.entries.tolist(), found.cosines.tolist()))
+    assert answers[0] == answers[1]
+    assert [files(store)[path] for store in both[:1] for path in FILES] == [
+        files(store)[path] for store in both[1:] for path in FILES
+    ]
+
+
 def test_a_build_that_dies_after_a_quarantine_leaves_no_index(store, world, config, monkeypatch):
     build_gallery(store, world.tables, world.read, config, embedded(world))
     added = pl.DataFrame({"image_key": ["pixiv/plain1"], "rule": ["never_tags"]})
