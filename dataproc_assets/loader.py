@@ -19,18 +19,18 @@ import numpy as np
 import polars as pl
 import polars_hash as plh
 
+from dataproc_assets.release.latent_places import LATENT
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.rows import table_name
+from dataproc_assets.release.tars import BLOCK, member_header
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.tables import ChangedFileError
-from dataproc_assets.storage.tar_index import tar_index
 from dataproc_assets.transforms.buckets import cover
 
 BUCKET = ["bucket_width", "bucket_height"]
-LATENT = ".latent.npy"
-MOST_HEADER = 1 << 20  # bytes of an extended header; a release writes none
+PLACE = ["shard", "offset", "length"]
 
 Rest = Literal["short", "repeat", "drop"]
 
@@ -79,7 +79,7 @@ class LatentBatches:
     Raises:
         FileNotFoundError: the release or its latents are not published.
         ValueError: there is no such split or recipe, the latents are of another release of the
-            name, or the tars are not whole.
+            name or in an older form, or a tar is not what was published.
         ChangedFileError: a table is not the one that its manifest names.
     """
 
@@ -125,20 +125,18 @@ class LatentBatches:
     @cached_property
     def samples(self) -> pl.DataFrame:
         """One row a sample: image_id, bucket, width, height, prompts, shard, offset, length."""
-        rows = self._table(self._latents, "latents.parquet").filter(pl.col("split") == self._split)
+        rows = self._table(self._latents, "latents.parquet")
+        if not set(PLACE) <= set(rows.columns):
+            raise ValueError(
+                f"{self._store.uri(latents_path(self._name))}: these latents are in the form of an "
+                "older version; remove that folder and make the latents again"
+            )
         train = self._table(self._release, table_name(self._split)).select(
             "image_id", "width", "height", prompts=f"prompts__{self._recipe}"
         )
-        shards = rows["shard"].unique().sort().to_list()
-        places = pl.concat([PLACES.to_frame(), *map(self._places, shards)])
-        found = rows.select("image_id", *BUCKET, "shard").join(train, on="image_id")
-        found = found.join(places, on=["shard", "image_id"], how="inner").sort("image_id")
-        if found.height != rows.height:
-            raise ValueError(
-                f"{self._store.uri(self._latents.root)}: {rows.height - found.height} latents that "
-                f"latents.parquet lists are not in the tars; `dataproc release verify {self._name}`"
-            )
-        return found
+        rows = rows.filter(pl.col("split") == self._split)
+        found = rows.select("image_id", *BUCKET, *PLACE).join(train, on="image_id")
+        return found.sort("image_id")
 
     def __len__(self) -> int:
         """Batches of this rank in an epoch."""
@@ -200,9 +198,20 @@ class LatentBatches:
         )
 
     def _latent(self, row: dict[str, Any]) -> np.ndarray:
+        """Read with the header before it, which says whose it is."""
         path = f"{self._latents.root}/{row['shard']}"
-        data = self._store.get_range(path, row["offset"], row["length"])
-        return np.load(BytesIO(data), allow_pickle=False)
+        try:
+            header = member_header(f"{row['image_id']}.{LATENT}", row["length"])
+            data = self._store.get_range(path, row["offset"] - BLOCK, BLOCK + row["length"])
+            if data[:BLOCK] != header:
+                raise ValueError("another member lies there")
+            return np.load(BytesIO(data[BLOCK:]), allow_pickle=False)
+        except (EOFError, ValueError) as error:
+            raise ValueError(
+                f"{self._store.uri(path)}: the latent of {row['image_id']} is not at byte "
+                f"{row['offset']} ({error}); `dataproc release verify {self._name}` finds what "
+                "was changed"
+            ) from error
 
     def _table(self, manifest: Manifest, name: str) -> pl.DataFrame:
         path = f"{manifest.root}/{name}"
@@ -213,31 +222,6 @@ class LatentBatches:
                 f"`dataproc release verify {self._name}` tells whether all is well"
             )
         return pl.read_parquet(data)
-
-    def _places(self, shard: str) -> pl.DataFrame:
-        """Where the latents of a shard lie in it."""
-        path, size = f"{self._latents.root}/{shard}", self._latents.files[shard].size
-        found = tar_index(
-            lambda offset, length: self._store.get_range(path, offset, min(length, size - offset)),
-            size,
-            MOST_HEADER,
-        )
-        if found.reason or found.skipped:
-            raise ValueError(f"{self._store.uri(path)}: {found.reason or found.skipped[0]}")
-        return pl.DataFrame(
-            [
-                (shard, member.name.removesuffix(LATENT), member.offset, member.size)
-                for member in found.members
-                if member.name.endswith(LATENT)
-            ],
-            schema=PLACES,
-            orient="row",
-        )
-
-
-PLACES = pl.Schema(
-    {"shard": pl.String, "image_id": pl.String, "offset": pl.Int64, "length": pl.Int64}
-)
 
 
 def _published(store: ObjectStore, folder: str) -> Manifest:

@@ -19,6 +19,8 @@ from dataproc_assets.release.encoded import latent_index, latent_todo, latent_un
 from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import MANIFEST, Manifest, read_manifest
 from dataproc_assets.release.publish import read_train
+from dataproc_assets.release.successor import publish_successor
+from dataproc_assets.release.successor_latents import publish_successor_latents
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
@@ -216,18 +218,99 @@ def test_latents_of_another_release_of_the_name_are_refused(root, tmp_path):
         batches(store.url)
 
 
-def test_latents_that_a_tar_lacks_are_told(root, tmp_path):
-    store, folder = copied(root, tmp_path), latents_path("small")
-    manifest = tampered(
-        store,
-        folder,
-        "latents.parquet",
-        split=pl.lit("train"),
-        shard=pl.col("shard").sort().first(),
-    )
+def resigned(store: ObjectStore, **columns: pl.Expr) -> None:
+    """Change columns of the table of latents, and its digest in the manifest."""
+    folder = latents_path("small")
+    manifest = tampered(store, folder, "latents.parquet", **columns)
     data = store.get(f"{manifest.root}/latents.parquet")
     entry = replace(manifest.files["latents.parquet"], sha256=bytes_digest(data), size=len(data))
     files = {**manifest.files, "latents.parquet": entry}
     store.put(f"{folder}/{MANIFEST}", replace(manifest, files=files).to_json())
-    with pytest.raises(ValueError, match="are not in the tars"):
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"shard": pl.col("shard").sort().first()}, "verify small"),
+        ({"offset": pl.col("offset") + 512}, "another member lies there"),
+        ({"offset": pl.col("offset").shift(-1).over("shard")}, "another member lies there"),
+        ({"length": pl.col("length") - 1}, "another member lies there"),
+        ({"length": pl.lit(1 << 30)}, "bytes at"),
+        ({"length": pl.lit(1 << 40)}, "overflow"),
+    ],
+)
+def test_a_latent_that_lies_elsewhere_is_never_taken_for_another(root, tmp_path, columns, said):
+    store = copied(root, tmp_path)
+    resigned(store, **{name: value.fill_null(512) for name, value in columns.items()})
+    with pytest.raises(ValueError, match=rf"the latent of \w+ is not at byte .*{said}"):
+        list(batches(store.url).epoch(0))
+
+
+def test_a_tar_that_was_cut_or_changed_is_told_with_the_next_step(root, tmp_path):
+    store = copied(root, tmp_path)
+    manifest = read_manifest(store, latents_path("small"))
+    assert manifest is not None
+    path = next(f"{manifest.root}/{p}" for p in manifest.files if "/train-" in p)
+    whole = store.get(path)
+    for data in (whole[:700], whole[:512] + b"x" * (len(whole) - 512)):
+        store.put(path, data)
+        with pytest.raises(ValueError, match=r"`dataproc release verify small` finds what"):
+            list(batches(store.url).epoch(0))
+    store.delete(path)
+    with pytest.raises(FileNotFoundError):
+        list(batches(store.url).epoch(0))
+
+
+def test_latents_of_an_older_form_are_refused_with_the_next_step(root, tmp_path):
+    store, folder = copied(root, tmp_path), latents_path("small")
+    manifest = read_manifest(store, folder)
+    assert manifest is not None
+    path = f"{manifest.root}/latents.parquet"
+    data = to_parquet(pl.read_parquet(store.get(path)).drop("offset", "length"))
+    store.put(path, data)
+    entry = replace(manifest.files["latents.parquet"], sha256=bytes_digest(data), size=len(data))
+    files = {**manifest.files, "latents.parquet": entry}
+    store.put(f"{folder}/{MANIFEST}", replace(manifest, files=files).to_json())
+    with pytest.raises(ValueError, match="older version; remove that folder and make the latents"):
         len(batches(store.url))
+
+
+def test_a_sample_takes_one_request_and_no_tar_is_indexed(root, monkeypatch):
+    asked: list[str] = []
+    get_range = ObjectStore.get_range
+
+    def counted(self: ObjectStore, path: str, offset: int, length: int) -> bytes:
+        asked.append(path)
+        return get_range(self, path, offset, length)
+
+    monkeypatch.setattr(ObjectStore, "get_range", counted)
+    mine = batches(root, rest="short")
+    assert len(mine) and asked == []
+    for _ in mine.epoch(0):
+        pass
+    assert len(asked) == mine.samples.height
+
+
+def test_the_successor_of_a_release_is_read_as_any_other(root, tmp_path):
+    """Some shards are rewritten without their first sample, one is left out, the rest is copied."""
+    store = copied(root, tmp_path)
+    old, latents = (read_manifest(store, path("small")) for path in (release_path, latents_path))
+    assert old is not None and latents is not None
+    table = pl.read_parquet(store.get(f"{latents.root}/latents.parquet"))
+    (first, *others) = table.filter(split="train").sort("offset").partition_by("shard")
+    dropped = {*first["image_id"], *(part["image_id"][0] for part in others[::2])}
+    told = {"code_version": "1", "say": lambda _: None}
+    release = publish_successor(store, old, dropped, revokers=[], **told)
+    publish_successor_latents(store, latents, release, **told)
+    before = {
+        image: latent
+        for batch in batches(root, rest="short").epoch(0)
+        for image, latent in zip(batch.image_ids, batch.latents, strict=True)
+    }
+    mine = LatentBatches(store.url, release.name, batch_size=4, rest="short")
+    seen = set()
+    for batch in mine.epoch(0):
+        for image, latent in zip(batch.image_ids, batch.latents, strict=True):
+            assert np.array_equal(latent, before[image])
+            seen.add(image)
+    assert seen == set(before) - dropped

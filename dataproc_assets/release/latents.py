@@ -13,6 +13,12 @@ from dataproc_assets.config.runners import DecodeConfig
 from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.release.build import Build, Published, publish_once
 from dataproc_assets.release.encoded import KEY, LatentReader, bucketed, latent_array, latent_index
+from dataproc_assets.release.latent_places import (
+    LATENT,
+    PLACES,
+    places_in_file,
+    places_in_object,
+)
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.publish import read_train
 from dataproc_assets.release.samples import canonical_json, first_prompt
@@ -30,7 +36,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
 from dataproc_assets.transforms.buckets import cover
 
-FORMAT = 2
+FORMAT = 3
 OF_THE_RUN = {"batch_size", "sample_share", "psnr_min", "small_bucket"}  # they change no latent
 
 
@@ -49,8 +55,9 @@ def publish_latents(
     """Assemble the latents of a published release below `latents/{name}`.
 
     A sample is `{id}.latent.npy` [channels, height / factor, width / factor], unscaled, `.json`
-    (original_size, crop_ltrb, resized_size, bucket, prompts …) and `.txt`. Images that failed
-    for good are left out and named in the manifest; no bucket is left out for being small.
+    (original_size, crop_ltrb, resized_size, bucket, prompts …) and `.txt`; `latents.parquet` says
+    where in its shard each latent lies. Images that failed for good are left out and named in the
+    manifest; no bucket is left out for being small.
 
     Raises:
         FileNotFoundError: the release is not published.
@@ -79,8 +86,10 @@ def publish_latents(
     def fill(build: Build) -> Manifest:
         rows = _indexed(config.name, train, latent_index(store, fingerprint))
         located = _with_shards(rows.filter(pl.col("status") == "ok"), latents, vae)
-        _write_shards(build, located, LatentReader(store), config, vae)
-        table = located.select("image_id", "split", *KEY, "shard", "psnr")
+        places = _write_shards(build, located, LatentReader(store), config, vae)
+        table = located.select("image_id", "split", *KEY, "shard", "psnr").join(
+            places, on="image_id", how="left", validate="1:1", maintain_order="left"
+        )
         build.write("latents.parquet", to_parquet(table), table.height)
         return Manifest(
             name=config.name,
@@ -95,6 +104,11 @@ def publish_latents(
         )
 
     def conflict(existing: Manifest) -> str:
+        if existing.config == about and existing.inputs == {"release": release.digest}:
+            return (
+                f"the latents of release {config.name!r} at {store.uri(folder)} are in the form of "
+                "an older version; remove that folder and make the latents again"
+            )
         return (
             f"the latents of release {config.name!r} are published at {store.uri(folder)} with the "
             f"digest {existing.digest[:16]} and {existing.config}, now asked: {about}. Delete that "
@@ -136,14 +150,25 @@ def _with_shards(rows: pl.DataFrame, config: LatentsConfig, vae: VaeConfig) -> p
 
 def _write_shards(
     build: Build, rows: pl.DataFrame, reader: LatentReader, config: ReleaseConfig, vae: VaeConfig
-) -> None:
+) -> pl.DataFrame:
+    """Write the tars; returns where each latent lies in its own, in PLACES."""
+    found = [PLACES.to_frame()]
     for (path,), part in rows.group_by("shard", maintain_order=True):
+        made: list[pl.DataFrame] = []
 
-        def make(local: Path, part: pl.DataFrame = part) -> Written:
+        def make(
+            local: Path, part: pl.DataFrame = part, made: list[pl.DataFrame] = made
+        ) -> Written:
             whole = reader.rows(part).iter_rows(named=True)
-            return write_tar(local, (_sample(row, config, vae) for row in whole))
+            written = write_tar(local, (_sample(row, config, vae) for row in whole))
+            made.append(places_in_file(local))
+            return written
 
         build.write_file(str(path), make)
+        if not made:  # a run that was killed wrote it
+            made.append(places_in_object(build.store, f"{build.root}/{path}"))
+        found += made
+    return pl.concat(found)
 
 
 def _sample(row: dict[str, Any], config: ReleaseConfig, vae: VaeConfig) -> Sample:
@@ -169,7 +194,7 @@ def _sample(row: dict[str, Any], config: ReleaseConfig, vae: VaeConfig) -> Sampl
     return Sample(
         sample_name(row["image_id"]),
         [
-            ("latent.npy", buffer.getvalue()),
+            (LATENT, buffer.getvalue()),
             ("json", canonical_json(meta)),
             ("txt", first_prompt(row, config.recipes[0]).encode()),
         ],

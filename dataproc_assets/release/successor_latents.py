@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from dataproc_assets.release.build import Build, publish_once
+from dataproc_assets.release.latent_places import placed_anew
 from dataproc_assets.release.latents import FORMAT
 from dataproc_assets.release.manifest import Manifest
 from dataproc_assets.release.rows import read_tables
@@ -39,8 +40,11 @@ def publish_successor_latents(
     digest = json_digest({"format": _format(old), "release": release.digest, "config": old.config})
 
     def fill(build: Build) -> Manifest:
-        copy_shards(store, build, old, names, touched(table, dropped), dropped, say)
-        build.write(TABLE, to_parquet(kept), kept.height)
+        changed = touched(table, dropped)
+        copy_shards(store, build, old, names, changed, dropped, say)
+        rewritten = [new for path, new in names.items() if path in changed]
+        rows = placed_anew(store, build.root, kept, rewritten)
+        build.write(TABLE, to_parquet(rows), rows.height)
         return Manifest(
             name=release.name,
             root=build.root,

@@ -85,11 +85,16 @@ def write_tar(path: Path, samples: Iterable[Sample]) -> Written:
         for sample in samples:
             rows += 1
             for extension, data in sample.parts:
-                info = tarfile.TarInfo(f"{sample.name}.{extension}")
-                info.size = len(data)
-                write(info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict"))
+                write(member_header(f"{sample.name}.{extension}", len(data)))
                 write(data)
                 write(bytes(-len(data) % BLOCK))
         write(bytes(2 * BLOCK))
         write(bytes(-size % RECORD))
     return Written(digest.hexdigest(), size, rows)
+
+
+def member_header(name: str, size: int) -> bytes:
+    """The BLOCK before the bytes of a member of `write_tar`; its name and size are all it tells."""
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")

@@ -17,6 +17,7 @@ from dataproc_assets.config.yaml import read_yaml
 from dataproc_assets.jobs.cut import cut, psnr, to_pixels
 from dataproc_assets.jobs.parts import write_part
 from dataproc_assets.models.vae import load_vae
+from dataproc_assets.release import latents, tars
 from dataproc_assets.release.build import ReleaseExistsError
 from dataproc_assets.release.encoded import KEY, latent_index, latent_todo, latent_units
 from dataproc_assets.release.latent_checks import check_latents
@@ -137,6 +138,45 @@ def test_shards_are_of_one_bucket_and_numbered_from_zero(store, vae):
     assert manifest.config["scaling"] == 1.0
 
 
+def test_the_table_says_where_each_latent_lies(store, vae):
+    manifest = publish(store, vae).manifest
+    table = from_parquet(store.get(f"{manifest.root}/latents.parquet"))
+    for row in table.iter_rows(named=True):
+        shard = store.get(f"{manifest.root}/{row['shard']}")
+        with tarfile.open(fileobj=BytesIO(shard)) as archive:
+            member = archive.getmember(f"{row['image_id']}.latent.npy")
+        assert (row["offset"], row["length"]) == (member.offset_data, member.size)
+    assert table.height == 9 and table["shard"].n_unique() == 5
+
+
+@pytest.mark.parametrize("shards", range(1, 5))
+def test_ended_between_two_shards_and_begun_again_it_is_the_same(
+    store, encoded, tmp_path_factory, vae, monkeypatch, shards
+):
+    calls = []
+    write = tars.write_tar
+
+    def ended(path, samples):
+        if len(calls) == shards:
+            raise KeyboardInterrupt
+        calls.append(path)
+        return write(path, samples)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(latents, "write_tar", ended)
+        publish(store, vae)
+    assert verify_latents(store, "small")[0].endswith("nothing was published here")
+    with monkeypatch.context() as patch:
+        patch.setattr(latents, "write_tar", lambda *given: calls.append(given[0]) or write(*given))
+        publish(store, vae)
+    assert len(calls) == 5  # no shard was written twice
+    calm = ObjectStore(str(tmp_path_factory.mktemp("calm")))
+    for path, data in tree_of(encoded).items():
+        calm.put(path, data)
+    publish(calm, vae)
+    assert tree_of(store) == tree_of(calm)
+
+
 def test_the_same_bytes_from_other_units(store, encoded, tmp_path_factory, vae, crawl):
     other = ObjectStore(str(tmp_path_factory.mktemp("other")))
     run(other, crawl, CONFIG)
@@ -179,6 +219,14 @@ def test_again_is_a_no_op_and_another_form_is_refused(store, vae):
     half = release_config(latents=LATENTS | {"dtype": "float16"})
     with pytest.raises(ReleaseExistsError, match="latents of release 'small' are published at"):
         publish(store, vae, half)
+
+
+def test_latents_of_an_older_form_are_told_with_the_next_step(store, vae, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(latents, "FORMAT", latents.FORMAT - 1)
+        publish(store, vae)
+    with pytest.raises(ReleaseExistsError, match="older version; remove that folder and make the"):
+        publish(store, vae)
 
 
 def test_half_precision(store, vae):
