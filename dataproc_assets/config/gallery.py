@@ -22,6 +22,7 @@ class SearchConfig(StrictModel):
     waiting: Count  # and that wait for that; more are told to come again
     seconds: Annotated[float, Field(gt=0)]  # after which a browser is told to come again
     pictures: Count  # thumbnails drawn on demand that are kept in memory
+    recheck_seconds: Annotated[float, Field(ge=0)]  # how long what may be shown is not asked again
 
 
 class GalleryConfig(StrictModel):

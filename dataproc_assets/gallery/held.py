@@ -1,5 +1,6 @@
 """What may not be shown any more, where ledgers and tables are newer than the gallery."""
 
+import time
 from collections.abc import Callable
 from threading import Lock
 
@@ -20,17 +21,30 @@ class Held:
         state: stands for the tables that say what may be shown, as cheap as their manifests.
         shown: the keys that may be shown by these tables. Asked for where the state is not the
             one that the index was made from, once for each.
+        seconds: how long an answer is given again, as the pictures of one page ask for it.
     """
 
     def __init__(
-        self, store: ObjectStore, state: Callable[[], str], shown: Callable[[], pl.Series]
+        self,
+        store: ObjectStore,
+        state: Callable[[], str],
+        shown: Callable[[], pl.Series],
+        seconds: float,
     ) -> None:
-        self._store, self._state, self._shown = store, state, shown
+        self._store, self._state, self._shown, self._seconds = store, state, shown, seconds
         self._known: tuple[str, pl.Series] | None = None
+        self._last: tuple[float, Index, np.ndarray] | None = None
         self._alone = Lock()
 
     def entries(self, index: Index) -> np.ndarray:
-        """bool (entries,): those of which nothing may be shown."""
+        """bool (entries,): those of which nothing may be shown. Not to be written to."""
+        with self._alone:
+            now, last = time.monotonic(), self._last
+            if last is None or last[1] is not index or now - last[0] >= self._seconds:
+                last = self._last = (now, index, self._find(index))
+            return last[2]
+
+    def _find(self, index: Index) -> np.ndarray:
         hidden = index.mask(index.of_keys(self._keys("quarantine")))
         for kind, value in read_ledger(self._store, "takedown").select("kind", "value").rows():
             hidden[_taken(index, kind, value)] = True
@@ -45,10 +59,9 @@ class Held:
         return read_ledger(self._store, ledger)["image_key"].to_list()
 
     def _allowed(self, state: str) -> pl.Series:
-        with self._alone:
-            if self._known is None or self._known[0] != state:
-                self._known = (state, self._shown())
-            return self._known[1]
+        if self._known is None or self._known[0] != state:
+            self._known = (state, self._shown())
+        return self._known[1]
 
 
 def _taken(index: Index, kind: str, value: str) -> np.ndarray:

@@ -90,7 +90,8 @@ class Site:
 
     def __init__(self, lake: Lake, means: Means) -> None:
         self._lake, self._means, self._config = lake, means, lake.project.gallery
-        self._held = Held(lake.store, means.state, means.shown)
+        seconds = self._config.search.recheck_seconds
+        self._held = Held(lake.store, means.state, means.shown, seconds)
         self._drawing = Drawing(lake, means.read_picture, self._config)
         self._loaded: tuple[tuple[int, str], Index] | None = None
         self._loading = Lock()

@@ -1,5 +1,8 @@
+import re
+
 import polars as pl
 
+from dataproc_assets.commands.gallery import the_site
 from dataproc_assets.defs.gallery import gallery_tables
 from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets_tests.defs.world import NEVER, OPT_OUT, World, data_version, metadata
@@ -42,3 +45,30 @@ def test_before_any_release_the_gallery_is_drawn_without_one(world: World):
         world.lake.store.delete(path)
     assert gallery_tables(world.lake).releases == []
     assert world.make("gallery").success
+
+
+def links(value: str) -> list[str]:
+    """The targets of a text's Markdown links, or the text itself, below where they are served."""
+    return re.findall(r"\(http://127\.0\.0\.1:3001(/[^)]*)\)", value) or [
+        value.removeprefix("http://127.0.0.1:3001")
+    ]
+
+
+def test_the_metadata_of_assets_leads_to_pages_that_the_server_answers(world: World):
+    site, seen = the_site(world.lake), {}
+    for asset, partition in (("images", None), ("sanitized", "animagine4"), ("gallery", None)):
+        seen[asset] = metadata(world.make(asset, partition=partition), asset)
+    explained = [link for name in ("images", "sanitized") for link in links(seen[name]["explain"])]
+    searched = [link for told in seen.values() for link in links(told["search"])]
+    assert len(explained) >= 6 and len(searched) == 3
+    for link in explained + searched:
+        route = site.route(link)
+        assert route is not None and route().status == 200, link
+    assert "never_tag" in seen["sanitized"]["explain"]
+    assert links(seen["gallery"]["pages_at"]) == ["/index.html"]
+
+
+def test_a_release_leads_to_its_page(world: World):
+    told = metadata(world.make("release", partition="demo"), "release")
+    assert told["gallery"] == "http://127.0.0.1:3001/release.html"
+    assert links(told["search"]) == ["/search?q=is%3Akept"]

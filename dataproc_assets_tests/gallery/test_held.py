@@ -37,11 +37,11 @@ def hidden(index, held: Held) -> list[str]:
 
 
 def test_nothing_more_is_withheld_as_long_as_nothing_changed(store, index):
-    assert hidden(index, Held(store, lambda: "drawn", never)) == []
+    assert hidden(index, Held(store, lambda: "drawn", never, 0)) == []
 
 
 def test_a_key_in_the_quarantine_hides_its_whole_image_at_once(store, index):
-    held = Held(store, lambda: "drawn", never)
+    held = Held(store, lambda: "drawn", never, 0)
     assert hidden(index, held) == []
     append_ledger(
         store, "quarantine", pl.DataFrame({"image_key": ["danbooru/twin"], "rule": ["never"]})
@@ -67,7 +67,7 @@ TWINS = ["danbooru/plain0", "danbooru/twin"]
 def test_a_takedown_hides_what_it_names_at_once(store, index, kind, value, keys):
     entry = {"kind": [kind], "value": [value], "date": ["2024-06-01"], "reason": ["asked"]}
     append_ledger(store, "takedown", pl.DataFrame(entry))
-    assert hidden(index, Held(store, lambda: "drawn", never)) == keys
+    assert hidden(index, Held(store, lambda: "drawn", never, 0)) == keys
 
 
 def test_an_artist_is_found_however_the_name_is_spelt(store, world, config):
@@ -77,13 +77,13 @@ def test_an_artist_is_found_however_the_name_is_spelt(store, world, config):
     build_gallery(store, world.tables, world.read, config, state="drawn")
     entry = {"kind": ["artist"], "value": ["ada_love"], "date": ["2024-06-01"], "reason": [""]}
     append_ledger(store, "takedown", pl.DataFrame(entry))
-    assert hidden(load_index(store), Held(store, lambda: "drawn", never)) == ["pixiv/plain2"]
+    assert hidden(load_index(store), Held(store, lambda: "drawn", never, 0)) == ["pixiv/plain2"]
 
 
 def test_a_takedown_of_a_kind_that_is_not_known_hides_everything(store, index):
     entry = {"kind": ["face"], "value": ["x"], "date": ["2024-06-01"], "reason": ["asked"]}
     append_ledger(store, "takedown", pl.DataFrame(entry))
-    assert Held(store, lambda: "drawn", never).entries(index).all()
+    assert Held(store, lambda: "drawn", never, 0).entries(index).all()
 
 
 def test_where_the_tables_changed_only_what_they_show_is_shown_and_they_are_read_once(store, index):
@@ -94,7 +94,19 @@ def test_where_the_tables_changed_only_what_they_show_is_shown_and_they_are_read
         return index.pictures["image_key"].filter(index.pictures["image_key"] != "danbooru/twin")
 
     states = iter(["later", "later", "latest"])
-    held = Held(store, lambda: next(states), shown)
+    held = Held(store, lambda: next(states), shown, 0)
     for times in (1, 1, 2):
         assert hidden(index, held) == TWINS
         assert len(asked) == times
+
+
+def test_the_pictures_of_one_page_ask_once(store, index):
+    asked = []
+
+    def state() -> str:
+        asked.append(1)
+        return "drawn"
+
+    held = Held(store, state, never, 3600)
+    assert not (held.entries(index) | held.entries(index)).any() and len(asked) == 1
+    assert not held.entries(load_index(store)).any() and len(asked) == 2  # of a new index anew

@@ -65,7 +65,9 @@ class Read(HTMLParser):
 
 @pytest.fixture
 def made(finished: World, tmp_path: Path) -> World:
-    return finished.copy(tmp_path / "copy")
+    world = finished.copy(tmp_path / "copy")
+    world.change("gallery.yaml", lambda conf: conf["search"].update(recheck_seconds=0))
+    return world
 
 
 @pytest.fixture
