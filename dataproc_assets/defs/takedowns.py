@@ -48,7 +48,7 @@ def has_takedowns(lake: Lake) -> bool:
 
 
 def of_taken_file(lake: Lake, source: str, names: pl.Series) -> pl.Series:
-    """Whether a record's file is named as an image that was taken down is (Boolean)."""
+    """Whether an image's or a record's file is named as an image that was taken down is."""
     config = lake.project.sources[source]
     image = pl.col("name").str.replace(r"\.[^./]+$", f".{config.crawl.extensions[0]}")
     keys = names.rename("name").to_frame().select(image_key=image_keys(image, config))
@@ -101,15 +101,12 @@ def scrub_source(lake: Lake, source: str) -> list[str]:
 
 def scrub_shards(lake: Lake, source: str) -> None:
     """Take the names of what the ledger names out of what is kept of a source's tar shards."""
-    cache, config = ShardCache(lake.store, shards_path(source)), lake.project.sources[source]
 
     def gone(names: list[str]) -> set[str]:
-        frame = pl.DataFrame({"name": names}, schema={"name": pl.String})
-        keyed = frame.with_columns(image_key=image_keys(pl.col("name"), config)).drop_nulls()
-        taken = taken_keys(lake, source, keyed)
-        return set(keyed.filter(pl.col("image_key").is_in(taken.implode()))["name"])
+        members = pl.Series("name", names, pl.String)
+        return set(members.filter(of_taken_file(lake, source, members)))
 
-    cache.forget(gone)
+    ShardCache(lake.store, shards_path(source)).forget(gone)
 
 
 def enter(lake: Lake, found: pl.DataFrame, entries: pl.DataFrame | None = None) -> int:

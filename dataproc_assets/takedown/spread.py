@@ -47,8 +47,8 @@ def meant(lake: Lake, entries: pl.DataFrame) -> Meant:
     said = further.join(entries.select(of="id", scope="scope"), on="of")
     both = pl.concat(
         [
-            entries.select("kind", "value", "scope", of="id"),
-            said.select("kind", "value", "scope", "of"),
+            entries.select("kind", "value", "scope", of="id", why=pl.lit("named")),
+            said.select("kind", "value", "scope", "of", why="reason"),
         ]
     )
     images = pl.concat(
@@ -123,18 +123,17 @@ def _named(lake: Lake, source: str, entries: pl.DataFrame) -> pl.DataFrame:
     rows = pl.concat([lake.read(name, source).select("image_key") for name in tables]).unique()
     own = own_parts(lake.project.sources[source])
     keys = named(rows, mine, source, own).to_frame()
-    by_key = mine.filter(pl.col("kind") == "key").select("of", "scope", image_key="value")
-    by_post = mine.filter(pl.col("kind") == "post").select(
-        "of", "scope", post=pl.col("value").str.split("/").list.last()
+    by_key = mine.filter(pl.col("kind") == "key").rename({"value": "image_key"})
+    by_post = mine.filter(pl.col("kind") == "post").with_columns(
+        post=pl.col("value").str.split("/").list.last()
     )
-    hits = pl.concat(
-        [
-            keys.join(by_key, on="image_key").select("image_key", "of", "scope"),
-            keys.with_columns(**own).join(by_post, on="post").select("image_key", "of", "scope"),
-        ]
-    )
-    hits = hits.sort("image_key", "scope", "of").unique("image_key", keep="first")
-    return hits.with_columns(why=pl.lit("named")).select(IMAGES.names())
+    hits = [
+        keys.join(by_key, on="image_key"),
+        keys.with_columns(**own).join(by_post, on="post"),
+    ]
+    rows = pl.concat([hit.select(IMAGES.names()) for hit in hits])
+    first = rows.sort("image_key", "scope", pl.col("why") != "named", "of")
+    return first.unique("image_key", keep="first", maintain_order=True)
 
 
 def _with_copies(lake: Lake, images: pl.DataFrame) -> pl.DataFrame:
