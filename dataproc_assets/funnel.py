@@ -6,6 +6,7 @@ from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.release.publish import read_train
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import release_path
+from dataproc_assets.storage.withdrawn import present_name
 
 FUNNEL_SCHEMA = pl.Schema(
     {"stage": pl.String, "source": pl.String, "rows": pl.Int64, "kept": pl.Int64}
@@ -29,7 +30,7 @@ def funnel(lake: Lake) -> pl.DataFrame:
         joined = images.join(verdict, on="image_id")
         frames.append(_counts(f"sanitized {recipe}", joined, SOURCE, pl.col("keep")))
     for name in sorted(lake.project.releases):
-        if read_manifest(lake.store, release_path(name)):
+        if read_manifest(lake.store, release_path(present_name(lake.store, name))):
             train = read_train(lake.store, name).lazy().select("image_id", released=True)
             joined = images.join(train, on="image_id", how="left")
             kept = pl.col("released").fill_null(False)

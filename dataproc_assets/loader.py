@@ -21,12 +21,14 @@ import polars_hash as plh
 
 from dataproc_assets.release.latent_places import LATENT
 from dataproc_assets.release.manifest import Manifest, read_manifest
+from dataproc_assets.release.revoked import revoked_of
 from dataproc_assets.release.rows import table_name
 from dataproc_assets.release.tars import BLOCK, member_header
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.tables import ChangedFileError
+from dataproc_assets.storage.withdrawn import present_name
 from dataproc_assets.transforms.buckets import cover
 
 BUCKET = ["bucket_width", "bucket_height"]
@@ -64,7 +66,7 @@ class LatentBatches:
     Args:
         root: the storage root, a folder or `s3://bucket/prefix`, or a folder that a release was
             fetched to.
-        name: the release.
+        name: the release; of one that was withdrawn, the one in its place is read.
         split: which of its splits.
         batch_size: samples a batch.
         recipe: whose prompts; by default the release's first.
@@ -100,6 +102,7 @@ class LatentBatches:
         if not 0 <= rank < world:
             raise ValueError(f"rank {rank} is none of {world}")
         self._store = open_store(root)
+        name = present_name(self._store, name)
         self._name, self._split, self._seed = name, split, seed
         self._batch_size, self._rank, self._world, self._rest = batch_size, rank, world, rest
         self._readers = readers
@@ -124,7 +127,10 @@ class LatentBatches:
 
     @cached_property
     def samples(self) -> pl.DataFrame:
-        """One row a sample: image_id, bucket, width, height, prompts, shard, offset, length."""
+        """One row a sample: image_id, bucket, width, height, prompts, shard, offset, length.
+
+        Raises RevocationError where a revocation cannot be trusted.
+        """
         rows = self._table(self._latents, "latents.parquet")
         if not set(PLACE) <= set(rows.columns):
             raise ValueError(
@@ -134,6 +140,7 @@ class LatentBatches:
         train = self._table(self._release, table_name(self._split)).select(
             "image_id", "width", "height", prompts=f"prompts__{self._recipe}"
         )
+        rows = revoked_of(self._store, self._release).without(rows)
         rows = rows.filter(pl.col("split") == self._split)
         found = rows.select("image_id", *BUCKET, *PLACE).join(train, on="image_id")
         return found.sort("image_id")

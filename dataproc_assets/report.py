@@ -10,6 +10,7 @@ from dataproc_assets.funnel import funnel
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import gallery_path, latents_path, release_path
+from dataproc_assets.storage.withdrawn import present_name, withdrawals
 from dataproc_assets.truth import compare_duplicates
 
 MOST_REASONS = 20
@@ -90,19 +91,23 @@ def _truth_table(lake: Lake, truth: Path) -> Table:
 
 
 def _release_line(lake: Lake, name: str) -> str:
-    manifest = read_manifest(lake.store, release_path(name))
+    gone = withdrawals(lake.store, name)
+    told = f"{gone[-1]}\n" if gone else ""
+    manifest = read_manifest(lake.store, release_path(present_name(lake.store, name)))
     if manifest is None:
-        return f"release {name}: not published"
-    line = f"release {name}: {manifest.counts['images']} images in {lake.store.uri(manifest.root)}"
+        return told.rstrip() or f"release {name}: not published"
+    place = lake.store.uri(manifest.root)
+    line = f"{told}release {manifest.name}: {manifest.counts['images']} images in {place}"
     now = {key: lake.state(*_asset(key)) for key in manifest.inputs}
     if now != manifest.inputs:
         line += (
             "\n  its inputs have changed since; it stays as it is. To publish the present state, "
             f"copy conf/releases/{name}.yaml to a new name"
         )
-    latents = read_manifest(lake.store, latents_path(name))
+    latents = read_manifest(lake.store, latents_path(manifest.name))
     if latents:
-        line += f"\nlatents {name}: {latents.counts['images']} in {lake.store.uri(latents.root)}"
+        place = lake.store.uri(latents.root)
+        line += f"\nlatents {latents.name}: {latents.counts['images']} in {place}"
     return line
 
 

@@ -16,6 +16,7 @@ from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import denoiser_path, latents_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.tables import ChangedFileError
+from dataproc_assets.storage.withdrawn import present_name
 
 Size = tuple[int, int]
 
@@ -36,6 +37,7 @@ class Sampler:
     """
 
     def __init__(self, store: ObjectStore, name: str, safety: SafetyConfig) -> None:
+        name = present_name(store, name)
         where = store.uri(denoiser_path(name))
         manifest = read_manifest(store, denoiser_path(name))
         if manifest is None:

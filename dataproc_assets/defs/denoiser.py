@@ -27,6 +27,7 @@ from dataproc_assets.storage.layout import (
     losses_path,
 )
 from dataproc_assets.storage.units import SUFFIX
+from dataproc_assets.storage.withdrawn import present_name
 
 
 def denoiser(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
@@ -41,7 +42,7 @@ def denoiser(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mat
     seconds = _train(context, lake, release, config, latents, folder, units)
     manifest = publish_denoiser(
         lake.store,
-        name,
+        present_name(lake.store, name),
         config,
         rows,
         folder=folder,
@@ -54,7 +55,7 @@ def denoiser(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mat
         asset_key="denoiser",
         data_version=dg.DataVersion(lake.state("denoiser", name)),
         metadata={
-            "dagster/uri": lake.store.uri(denoiser_path(name)),
+            "dagster/uri": lake.store.uri(denoiser_path(manifest.name)),
             "seconds": seconds,
             "proof": dg.MetadataValue.json(manifest.counts),
             "card": dg.MetadataValue.md(lake.store.get(f"{manifest.root}/README.md").decode()),
@@ -66,7 +67,7 @@ def _folds(
     lake: Lake, release: ReleaseConfig, config: DenoiserConfig
 ) -> tuple[pl.DataFrame, dict[str, bytes]]:
     """The images that take part, and the unit files of the folds by name."""
-    latents = read_manifest(lake.store, latents_path(release.name))
+    latents = read_manifest(lake.store, latents_path(present_name(lake.store, release.name)))
     assert latents is not None  # else the loader has said so
     found = []
     for split in release.splits:

@@ -23,8 +23,9 @@ from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.previews import read_previews
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.layout import denoiser_path, latents_path, release_path
+from dataproc_assets.storage.layout import denoiser_path, release_path
 from dataproc_assets.storage.parquet import from_parquet
+from dataproc_assets.storage.withdrawn import present_name
 
 
 def gallery(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
@@ -60,8 +61,9 @@ def gallery_tables(lake: Lake) -> GalleryTables:
     """Everything that the pages show."""
     project = lake.project
     below = lake.read("borderline").filter(pl.col("kind").is_null())
-    manifests = [read_manifest(lake.store, release_path(name)) for name in project.releases]
-    trained = [read_manifest(lake.store, denoiser_path(name)) for name in sorted(project.releases)]
+    names = {name: present_name(lake.store, name) for name in project.releases}
+    manifests = [read_manifest(lake.store, release_path(name)) for name in names.values()]
+    trained = [read_manifest(lake.store, denoiser_path(names[name])) for name in sorted(names)]
     denoisers = [manifest for manifest in trained if manifest]
     return replace(
         shown_tables(lake),
@@ -111,7 +113,7 @@ def _previews(lake: Lake) -> pl.DataFrame:
     frames = [
         read_previews(lake.store, latent_fingerprint(vaes[release.latents.vae], decode_config))
         for name, release in sorted(lake.project.releases.items())
-        if release.latents and read_manifest(lake.store, latents_path(name))
+        if release.latents and lake.state("latents", name)
     ]
     schema = {"sha256": pl.String, "psnr": pl.Float64, "preview": pl.Binary}
     return pl.concat([pl.DataFrame(schema=schema), *frames]).unique("sha256", keep="first")

@@ -42,6 +42,7 @@ def release(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.Mate
         addresses=lake.read_all("inventory").collect(),
         inputs={"images": lake.state("images", None), **inputs},
         settings=settings(lake.project),
+        revokers=lake.project.takedown.public_keys,
         forbidden=_forbidden(lake, lake.read("images").collect(), config.recipes),
         code_version=lake.code_version("release", name),
         funnel=selection.funnel,
@@ -158,7 +159,7 @@ def _founders(lake: Lake, released: pl.DataFrame) -> pl.DataFrame:
 
 
 def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> dg.MaterializeResult:
-    folder = layout.release_path(name) if asset == "release" else layout.latents_path(name)
+    path = layout.release_path if asset == "release" else layout.latents_path
     versions = {path: entry.version for path, entry in manifest.files.items() if entry.version}
     served = lake.project.gallery.served_at
     return dg.MaterializeResult(
@@ -166,7 +167,7 @@ def _manifest_result(lake: Lake, asset: str, name: str, manifest: Manifest) -> d
         data_version=dg.DataVersion(lake.state(asset, name)),
         metadata={
             "dagster/row_count": manifest.counts["images"],
-            "dagster/uri": lake.store.uri(folder),
+            "dagster/uri": lake.store.uri(path(manifest.name)),
             "digest": manifest.digest,
             "files": len(manifest.files),
             "bytes": sum(entry.size for entry in manifest.files.values()),

@@ -10,6 +10,7 @@ from dataproc_assets.release.select import train_table
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.lookup import rows_of
+from dataproc_assets.storage.withdrawn import present_name
 
 PLACE = ("image_id", "representative", "file_name", "split", "shard")
 
@@ -24,7 +25,8 @@ def released(lake: Lake, image_id: str | None, keys: list[str]) -> list[dict[str
 
 
 def _of_release(lake: Lake, name: str, image_id: str | None, keys: list[str]) -> dict[str, Any]:
-    manifest = read_manifest(lake.store, release_path(name))
+    place = present_name(lake.store, name)
+    manifest = read_manifest(lake.store, release_path(place))
     if manifest is None:
         return {"release": name, "published": False, "holds": False}
     mine = pl.col("representative").is_in(keys)
@@ -32,9 +34,9 @@ def _of_release(lake: Lake, name: str, image_id: str | None, keys: list[str]) ->
         mine = mine | (pl.col("image_id") == image_id)
     places = _rows(lake, manifest, mine, PLACE)
     ids = [row["image_id"] for row in places]
-    latents = read_manifest(lake.store, latents_path(name))
+    latents = read_manifest(lake.store, latents_path(place))
     shards = _rows(lake, latents, pl.col("image_id").is_in(ids), ("shard",)) if latents else []
-    told = {"release": name, "published": True, "holds": bool(places)}
+    told = {"release": place, "published": True, "holds": bool(places)}
     if places:
         return {**told, "images": places, "latents": [row["shard"] for row in shards]}
     return {**told, "why": _why(lake, lake.project.releases[name], image_id)}

@@ -11,8 +11,10 @@ import numpy as np
 
 from dataproc_assets.release.manifest import Manifest, read_manifest, verify_latents
 from dataproc_assets.release.publish import read_train
-from dataproc_assets.storage.layout import latents_path
+from dataproc_assets.release.rows import read_tables
+from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.withdrawn import present_name
 
 SHOWN = 3
 
@@ -21,12 +23,12 @@ def check_latents(store: ObjectStore, name: str, psnr_min: float = 0.0) -> list[
     """What is wrong with the latents of a release; empty where nothing is.
 
     Every file is as published; the samples and the failed images together are the release's
-    images, each once; every latent has its bucket's shape and finite numbers, and its crop is of
-    the bucket's size and within the picture. The mean PSNR of those that were decoded again is
-    at least `psnr_min` dB.
+    images, each once, where those that are revoked may lack; every latent has its bucket's shape
+    and finite numbers, and its crop is of the bucket's size and within the picture. The mean PSNR
+    of those that were decoded again is at least `psnr_min` dB.
     """
     problems = verify_latents(store, name)
-    manifest = read_manifest(store, latents_path(name))
+    manifest = read_manifest(store, latents_path(present_name(store, name)))
     if problems or manifest is None:
         return problems
     seen: list[str] = []
@@ -36,8 +38,10 @@ def check_latents(store: ObjectStore, name: str, psnr_min: float = 0.0) -> list[
                 seen.append(image_id)
                 problems += [f"{path}: {image_id}: {w}" for w in _wrong(latent, meta, manifest)]
     failed = manifest.counts["failed"]
-    released = set(read_train(store, name)["image_id"])
-    problems += _keys("are missing", released - set(seen) - set(failed))
+    release = read_manifest(store, release_path(manifest.name))
+    released = set(read_tables(store, release)["image_id"]) if release else set()
+    usable = set(read_train(store, name)["image_id"])
+    problems += _keys("are missing", usable - set(seen) - set(failed))
     problems += _keys("are not in the release", set(seen) - released)
     twice = {key for key, count in Counter(seen).items() if count > 1}
     problems += _keys("are there twice", twice)

@@ -34,6 +34,7 @@ from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets.storage.withdrawn import present_name
 from dataproc_assets.transforms.buckets import cover
 
 FORMAT = 3
@@ -52,7 +53,9 @@ def publish_latents(
     *,
     code_version: str,
 ) -> Published:
-    """Assemble the latents of a published release below `latents/{name}`.
+    """Assemble the latents of a published release below `latents/{name}`, without revoked images.
+
+    Of a release that was withdrawn they are those of the one in its place, below its name.
 
     A sample is `{id}.latent.npy` [channels, height / factor, width / factor], unscaled, `.json`
     (original_size, crop_ltrb, resized_size, bucket, prompts …) and `.txt`; `latents.parquet` says
@@ -70,7 +73,7 @@ def publish_latents(
     if latents is None:
         raise ValueError(f"conf/releases/{config.name}.yaml has no section `latents`")
     train = bucketed(read_train(store, config.name), latents.buckets)
-    release = read_manifest(store, release_path(config.name))
+    release = read_manifest(store, release_path(present_name(store, config.name)))
     assert release is not None
     fingerprint = latent_fingerprint(vae, decode)
     about = {
@@ -81,7 +84,7 @@ def publish_latents(
         "scaling": vae.scaling,
     }
     digest = json_digest({"format": FORMAT, "release": release.digest, "config": about})
-    folder = latents_path(config.name)
+    folder = latents_path(release.name)
 
     def fill(build: Build) -> Manifest:
         rows = _indexed(config.name, train, latent_index(store, fingerprint))
@@ -92,7 +95,7 @@ def publish_latents(
         )
         build.write("latents.parquet", to_parquet(table), table.height)
         return Manifest(
-            name=config.name,
+            name=release.name,
             root=build.root,
             digest=digest,
             config=about,

@@ -24,7 +24,7 @@ from dataproc_assets.storage.layout import (
     withdrawn_path,
 )
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.withdrawn import Withdrawn, read_withdrawn
+from dataproc_assets.storage.withdrawn import Withdrawn, read_withdrawn, withdrawals
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,14 @@ def purge(
     if not (made or found or count):
         return None
     say(f"release {name}: {len(found)} files and {count} versions deleted")
-    successor = withdrawn.replaced_by if withdrawn else None
     more = None
-    if made and successor:  # of a call that was killed, and knew less
-        more = purge(store, successor, revoked, code_version=code_version, say=say)
+    if made and withdrawn and withdrawn.replaced_by:  # it may be of a call that knew less
+        place = withdrawn.replaced_by
+        more = purge(store, place, revoked, code_version=code_version, say=say)
     if more is not None:
-        made, count, successor = made + more.artefacts, count + more.versions, more.successor
+        made, count = made + more.artefacts, count + more.versions
+    chain = withdrawals(store, name)
+    successor = chain[-1].replaced_by if chain else None
     return Purged(name, successor, sorted(made + found, key=lambda a: a.path), count)
 
 

@@ -37,6 +37,7 @@ from dataproc_assets.storage.tables import (
     write_table,
 )
 from dataproc_assets.storage.takedowns import takedown_state
+from dataproc_assets.storage.withdrawn import present_name, read_withdrawn, withdrawals
 from dataproc_assets.version import __version__
 
 COMPANIONS = {
@@ -178,7 +179,10 @@ class Lake:
             return self.parts.state(asset, partition or "")
         if asset in PUBLISHED:
             manifest = self._manifest(asset, partition)
-            return _content_digest(manifest) if manifest else ""
+            if manifest is not None:
+                return _content_digest(manifest)
+            gone = read_withdrawn(self.store, partition or "") if asset == "release" else None
+            return gone.digest if gone else ""
         info = self.info(asset, partition)
         if info is None:
             return ""
@@ -210,7 +214,8 @@ class Lake:
     def fresh(self, stage: str, partition: str | None) -> bool:
         """Whether a stage table was made from what its inputs and configuration now are.
 
-        A release is immutable: it is fresh once it is published, and so are its latents.
+        A release is immutable: it is fresh once it is published, and so are its latents. What
+        took the place of one that was withdrawn counts as that one.
         """
         if not self.asked(stage, partition):
             return True
@@ -224,9 +229,15 @@ class Lake:
         )
 
     def asked(self, stage: str, partition: str | None) -> bool:
-        """Whether a stage is wanted: of latents and denoiser, where the release's YAML has them."""
+        """Whether a stage is wanted: of latents and denoiser, where the release's YAML has them.
+
+        Of a release that was withdrawn, and that nothing took the place of, neither is.
+        """
         if stage not in ("latents", "denoiser"):
             return True
+        gone = withdrawals(self.store, partition or "")
+        if gone and gone[-1].replaced_by is None:
+            return False
         return getattr(self.project.releases[partition or ""], stage) is not None
 
     def made_from(self, stage: str, partition: str | None) -> "MadeFrom | None":
@@ -266,8 +277,9 @@ class Lake:
             "latents": layout.latents_path,
             "denoiser": layout.denoiser_path,
         }
+        name = present_name(self.store, partition or "")
         try:
-            return self.store.get(f"{folders[asset](partition or '')}/manifest.json")
+            return self.store.get(f"{folders[asset](name)}/manifest.json")
         except FileNotFoundError:
             return None
 

@@ -42,7 +42,7 @@ def all_bytes(store: ObjectStore, prefixes: tuple[str, ...]) -> Iterator[tuple[s
 def found_in(path: str, data: bytes, wanted: list[bytes]) -> list[str]:
     """Where one of some byte strings is in a file: as it lies there, or in what it holds."""
     hits = [path for each in wanted if each in data or each in path.encode()]
-    name = path.partition("@")[0]
+    name = path.rpartition("/")[2].partition("@")[0]
     if name.endswith(".parquet"):
         text = _plain(pl.read_parquet(io.BytesIO(data)))
         hits += [f"{path}: rows" for each in wanted if each in text]

@@ -6,18 +6,23 @@ from dataproc_assets.defs.stage import Check
 from dataproc_assets.release.manifest import read_manifest, verify_folder
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import denoiser_path
+from dataproc_assets.storage.withdrawn import present_name
 
 Outcome = tuple[bool, dict[str, Any]]
 
 
 def _whole(lake: Lake, name: str | None) -> Outcome:
-    problems = verify_folder(lake.store, denoiser_path(name or ""))
+    problems = verify_folder(lake.store, _path(lake, name))
     return not problems, {"problems": problems[:20]}
+
+
+def _path(lake: Lake, name: str | None) -> str:
+    return denoiser_path(present_name(lake.store, name or ""))
 
 
 def _prompts_help(lake: Lake, name: str | None) -> Outcome:
     config = lake.project.releases[name or ""].denoiser
-    manifest = read_manifest(lake.store, denoiser_path(name or ""))
+    manifest = read_manifest(lake.store, _path(lake, name))
     assert config is not None and manifest is not None
     gain = manifest.counts["over_shuffled"]
     shown = {**gain, "p": manifest.counts["p"], "images": manifest.counts["images"]}
