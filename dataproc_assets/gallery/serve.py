@@ -3,6 +3,7 @@
 import ipaddress
 import mimetypes
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
@@ -52,7 +53,12 @@ def gallery_server(
 
         def do_GET(self) -> None:
             """A page, a picture or an answer."""
-            answer = self._answer()
+            with suppress(ConnectionError):  # a browser that has gone on does not wait for it
+                self._send(self._answer())
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.kind)
             self.send_header("Content-Length", str(len(answer.body)))
@@ -62,8 +68,6 @@ def gallery_server(
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
-
-        do_HEAD = do_GET  # noqa: N815
 
         def _answer(self) -> Answer:
             if len(self.path) > LONGEST:

@@ -185,7 +185,8 @@ class Site:
         model, metric = index.manifest["search"]["model"], self._lake.project.dedup.embedding
         if model != self._lake.parts.fingerprint(metric):
             raise NotReadyError(
-                f"The pictures were embedded by another model than {metric} now is: `dataproc run`"
+                f"The pictures were embedded by another model than {metric} now is: `dataproc "
+                "run`, and start `dataproc gallery` again"
             )
         return self._means.embed
 
