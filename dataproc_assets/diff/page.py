@@ -9,6 +9,7 @@ from dataproc_assets.diff.releases import Difference
 from dataproc_assets.diff.report import SHIFTS, by_parts, by_reason
 from dataproc_assets.gallery.cards import Cards, drawn
 from dataproc_assets.gallery.extra import write_page
+from dataproc_assets.gallery.pictures import ReadPicture
 from dataproc_assets.gallery.view import Page
 from dataproc_assets.jobs.decode import decode
 from dataproc_assets.models.base import DecodedImage
@@ -16,12 +17,19 @@ from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.lake import Lake
 
 
+def picture_reader(lake: Lake) -> ReadPicture:
+    """Reads a picture by its address, within the limits of the profile."""
+    limits = lake.project.profile.decode
+
+    def read(uri: str, offset: int | None, length: int | None) -> DecodedImage:
+        return decode(read_address(uri, offset, length, limits.max_bytes), limits)
+
+    return read
+
+
 def draw(lake: Lake, found: Difference, reasons: dict[str, list[str]]) -> str:
     """Write `gallery/diff.html` and return its path. What must not be shown is not."""
-    limits, config = lake.project.profile.decode, lake.project.gallery
-
-    def read_picture(uri: str, offset: int | None, length: int | None) -> DecodedImage:
-        return decode(read_address(uri, offset, length, limits.max_bytes), limits)
+    config = lake.project.gallery
 
     def groups(cards: Cards, kind: str, named: dict[str, list[str]]) -> list[dict[str, Any]]:
         told = []
@@ -46,4 +54,4 @@ def draw(lake: Lake, found: Difference, reasons: dict[str, list[str]]) -> str:
         title = f"{found.one.name} → {found.other.name}"
         return Page("diff.html", title, "diff", values, "diff.html")
 
-    return write_page(lake.store, [gallery_tables(lake)], read_picture, config, make)
+    return write_page(lake.store, [gallery_tables(lake)], picture_reader(lake), config, make)

@@ -131,10 +131,16 @@ def write_table(
 def table_info(store: ObjectStore, path: str) -> TableInfo | None:
     """The manifest of a table; None where there is no such table. Raises ChangedFileError."""
     try:
-        raw = json.loads(store.get(f"{path}/{MANIFEST}"))
-        return TableInfo(**{**raw, "buckets": [Bucket(**bucket) for bucket in raw["buckets"]]})
+        return parse_info(store, path, store.get(f"{path}/{MANIFEST}"))
     except FileNotFoundError:
         return None
+
+
+def parse_info(store: ObjectStore, path: str, text: bytes) -> TableInfo:
+    """The manifest of a table from its bytes. Raises ChangedFileError where it is none."""
+    try:
+        raw = json.loads(text)
+        return TableInfo(**{**raw, "buckets": [Bucket(**bucket) for bucket in raw["buckets"]]})
     except (ValueError, TypeError, KeyError) as error:
         uri = store.uri(f"{path}/{MANIFEST}")
         raise ChangedFileError(f"{uri}: is no manifest of a table; {AGAIN}") from error
