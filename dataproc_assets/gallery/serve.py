@@ -72,7 +72,7 @@ def gallery_server(
         def _answer(self) -> Answer:
             if len(self.path) > LONGEST:
                 return Answer(HTTPStatus.REQUEST_URI_TOO_LONG, TEXT, b"The address is too long.\n")
-            if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in (*LOCAL, host):
+            if _name(self.headers.get("Host", "")) not in (*LOCAL, host):
                 return Answer(HTTPStatus.FORBIDDEN, TEXT, b"This machine has another name.\n")
             if self.path == "/favicon.ico":  # browsers ask for one unasked
                 return Answer(HTTPStatus.NO_CONTENT, TEXT, b"")
@@ -84,6 +84,14 @@ def gallery_server(
 
     desk = Desk(site) if site else None
     return ThreadingHTTPServer((host, port), Handler)
+
+
+def _name(host: str) -> str | None:
+    """The name in a request's `Host`; None where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 class Desk:

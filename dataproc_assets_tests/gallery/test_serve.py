@@ -1,3 +1,4 @@
+import http.client
 import threading
 import urllib.error
 import urllib.request
@@ -93,6 +94,19 @@ def test_a_request_under_another_name_is_refused(store):
             assert status == 403 and b"page" not in body
         for host in ("localhost:1234", "127.0.0.1", "[::1]:80"):  # a forwarded port may be another
             assert fetch(f"{url}/", host=host)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["//[", "/%00", "/a%00/b", "/search?q=%", "/%ff%fe", "/thumbs/%00"]
+)
+def test_an_address_that_is_none_is_an_answer_too(store, target):
+    with serving(store) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        connection.putrequest("GET", target)
+        connection.endheaders()
+        assert connection.getresponse().status in (400, 404)
+        connection.close()
+        assert fetch(f"{url}/", host="[")[0] == 403
 
 
 def test_a_long_address_is_refused(store):
