@@ -1,7 +1,7 @@
 """Published releases: which there are, and whether each is still what was published."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC
 
 from rich.filesize import decimal
@@ -14,9 +14,11 @@ from dataproc_assets.release.manifest import (
     verify,
     verify_latents,
 )
+from dataproc_assets.release.revoked import LostTableError, revoked_of, revoked_rows, warning
 from dataproc_assets.release.states import State
-from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.layout import latents_path, release_path, withdrawn_path
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.withdrawn import Withdrawn, present_name, withdrawals
 
 
 class UnknownRelease(ValueError):  # noqa: N818
@@ -26,13 +28,14 @@ class UnknownRelease(ValueError):  # noqa: N818
 def published(store: ObjectStore, names: Sequence[str] = ()) -> list[Manifest]:
     """The manifests of some releases, or of all that are in the store, by name.
 
+    For one that was withdrawn stands the one in its place.
+
     Raises:
-        UnknownRelease: nothing was published under a name.
+        UnknownRelease: nothing was published under a name, or nothing is in its place.
     """
-    ending = f"/{MANIFEST}"
-    found = [path for path in store.list(release_path(""))["path"] if path.endswith(ending)]
-    known = {path.removeprefix(release_path("")).removesuffix(ending) for path in found}
-    there = sorted(name for name in known if "/" not in name)
+    gone = {each.name for each in withdrawn(store)}
+    there = sorted(_named(store, MANIFEST) - gone)
+    names = [_present(store, name) for name in names]
     for name in names:
         if name not in there:
             near = difflib.get_close_matches(name, there, n=1)
@@ -42,6 +45,30 @@ def published(store: ObjectStore, names: Sequence[str] = ()) -> list[Manifest]:
             raise UnknownRelease(f"no release '{name}' in {store.url} ({hint})")
     manifests = (read_manifest(store, release_path(name)) for name in dict.fromkeys(names or there))
     return [manifest for manifest in manifests if manifest is not None]
+
+
+def withdrawn(store: ObjectStore, names: Sequence[str] = ()) -> list[Withdrawn]:
+    """What stands for releases that were withdrawn, and for what took their place and was too.
+
+    Of some names, or of all that are in the store, by name.
+    """
+    ending = withdrawn_path("").rpartition("/")[2]
+    asked = names or sorted(_named(store, ending))
+    return list(dict.fromkeys(each for name in asked for each in withdrawals(store, name)))
+
+
+def _named(store: ObjectStore, file: str) -> set[str]:
+    """The releases in whose folder there is a file of that name."""
+    paths = [path for path in store.list(release_path(""))["path"] if path.endswith(f"/{file}")]
+    names = {path.removeprefix(release_path("")).removesuffix(f"/{file}") for path in paths}
+    return {name for name in names if "/" not in name}
+
+
+def _present(store: ObjectStore, name: str) -> str:
+    gone = withdrawals(store, name)
+    if gone and gone[-1].replaced_by is None:
+        raise UnknownRelease(str(gone[-1]))
+    return present_name(store, name)
 
 
 def listing(store: ObjectStore, releases: Iterable[Manifest]) -> Table:
@@ -85,15 +112,34 @@ def history(known: Iterable[State]) -> Table:
     return table
 
 
-def faults(store: ObjectStore, releases: Iterable[Manifest]) -> Iterator[tuple[str, list[str]]]:
-    """What each release and its latents are, and what is wrong with them; every byte is read."""
+def faults(
+    store: ObjectStore, releases: Iterable[Manifest], trusted: Collection[str] = ()
+) -> Iterator[tuple[str, list[str]]]:
+    """What each release and its latents are, and what is wrong with them; every byte is read.
+
+    That some of its images are revoked is wrong with a release too.
+
+    Args:
+        trusted: public keys whose revocations are honoured, beside those that a release names.
+
+    Raises RevocationError where a revocation cannot be trusted.
+    """
     for release in releases:
         size = decimal(sum(entry.size for entry in release.files.values()))
         what = f"release {release.name}: {len(release.files)} files, {size}"
-        yield what, verify(store, release.name)
+        yield what, [*verify(store, release.name), *_revoked(store, release, trusted)]
         latents = read_manifest(store, latents_path(release.name))
         if latents:
             yield (
                 f"latents {release.name}: {len(latents.files)} files",
                 verify_latents(store, release.name),
             )
+
+
+def _revoked(store: ObjectStore, release: Manifest, trusted: Collection[str]) -> list[str]:
+    revoked = revoked_of(store, release, trusted)
+    try:
+        told = warning(store, release, revoked_rows(store, release, revoked))
+    except LostTableError as error:
+        return [str(error)]
+    return [told] if told else []

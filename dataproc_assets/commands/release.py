@@ -26,15 +26,21 @@ def release() -> None:
 @release.command("list")
 @click.argument("names", nargs=-1)
 def list_releases(names: tuple[str, ...]) -> None:
-    """Show the images, prompts, files and bytes of each release, and whether it has latents."""
+    """Show the images, prompts, files and bytes of each release, and whether it has latents.
+
+    A release that was withdrawn is named with the one in its place.
+    """
     from rich.console import Console
 
-    from dataproc_assets.releases import listing
+    from dataproc_assets.releases import listing, withdrawn
 
     store, found = _releases(names)
+    gone = withdrawn(store, names)
     if found:
         Console().print(listing(store, found))
-    else:
+    for each in gone:
+        click.echo(str(each))
+    if not found and not gone:
         click.echo(f"{store.url}: no release was published here yet; `dataproc run` makes them")
 
 
@@ -50,9 +56,13 @@ def release_versions(name: str) -> None:
     from dataproc_assets.release.states import states
     from dataproc_assets.releases import history
     from dataproc_assets.storage.layout import release_path
+    from dataproc_assets.storage.withdrawn import withdrawals
 
     store = the_lake().store
     known = states(store, release_path(name))
+    gone = withdrawals(store, name)
+    if not known and gone:
+        raise click.ClickException(f"{gone[-1]}; no state of it is left")
     if not known:
         raise click.ClickException(f"{store.uri(release_path(name))}: nothing was ever published")
     Console(width=None if sys.stdout.isatty() else WIDE).print(history(known))
@@ -81,23 +91,29 @@ def fetch_release(
 
     Every byte is verified, and the folder is there when all of it is: what was ended goes on when
     it is started again. It is then a storage root that `verify --folder` and `unpack --root` read.
+
+    What holds revoked images is refused. Fetched again, a folder learns what was revoked since.
     """
     from dataproc_assets.commands.bar import bytes_bar
     from dataproc_assets.release.fetch import FetchError, fetch, plan_fetch
+    from dataproc_assets.release.revocations import RevocationError
     from dataproc_assets.release.states import UnknownStateError
 
-    folder = folder or Path(name)
+    folder, lake = folder or Path(name), the_lake()
+    keys = lake.project.takedown.public_keys
     try:
-        plan = plan_fetch(the_lake().store, name, version=version, latents=not no_latents)
+        plan = plan_fetch(lake.store, name, version=version, latents=not no_latents, trusted=keys)
+        for each in plan.withdrawn:
+            click.echo(str(each))
         with bytes_bar(f"fetching {name}", plan.bytes(), click.echo) as seen:
             done = fetch(plan, folder, threads=threads, seen=seen)
-    except (FetchError, UnknownStateError) as error:
+    except (FetchError, UnknownStateError, RevocationError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error}; start it again to go on from there") from None
-    latents = "with latents" if plan.latents else "no latents"
+    latents, state = "with latents" if plan.latents else "no latents", plan.release.manifest
     click.echo(
-        f"{folder}: release {name} {plan.release.manifest.digest[:16]}, {latents}; "
+        f"{folder}: release {state.name} {state.digest[:16]}, {latents}; "
         f"{done.brought} files brought, {done.kept} were there"
     )
 
@@ -113,17 +129,24 @@ def verify_releases(names: tuple[str, ...], folder: str | None) -> None:
     """Read every byte of releases and latents; end with code 1 where one is another.
 
     Each file is held against the digest that the manifest names; a file too many, one that is
-    missing and a gap among the shards are told too.
+    missing, a gap among the shards and images that are revoked are told too.
     """
-    from dataproc_assets.releases import faults
+    from dataproc_assets.release.revocations import RevocationError
+    from dataproc_assets.releases import faults, withdrawn
 
     store, found = _releases(names, folder)
+    keys = [] if folder else the_lake().project.takedown.public_keys
+    for each in withdrawn(store, names) if names else []:
+        click.echo(str(each))
     wrong = 0
-    for what, problems in faults(store, found):
-        click.echo(f"{what}: {f'{len(problems)} wrong' if problems else 'as published'}")
-        for line in problems:
-            click.echo(f"  {line}", err=True)
-        wrong += len(problems)
+    try:
+        for what, problems in faults(store, found, keys):
+            click.echo(f"{what}: {f'{len(problems)} wrong' if problems else 'as published'}")
+            for line in problems:
+                click.echo(f"  {line}", err=True)
+            wrong += len(problems)
+    except RevocationError as error:
+        raise click.ClickException(str(error)) from None
     if wrong:
         raise SystemExit(1)
 
@@ -143,12 +166,14 @@ def push_release(name: str, repo: str, private: bool, revision: str | None) -> N
 
     Every byte is verified first. What the branch has already is not sent again, and the manifest
     comes with the last commit. A branch that holds another release, or anything else, is left
-    alone. HF_TOKEN must hold a token that may write there; HF_ENDPOINT names another hub.
+    alone, and a release that holds revoked images is not sent. HF_TOKEN must hold a token that may
+    write there; HF_ENDPOINT names another hub.
     """
     import os
 
     from dataproc_assets.commands.bar import bytes_bar
     from dataproc_assets.release.push import PushError, push
+    from dataproc_assets.release.revocations import RevocationError
 
     token = os.environ.get("HF_TOKEN")
     if not token:
@@ -165,9 +190,10 @@ def push_release(name: str, repo: str, private: bool, revision: str | None) -> N
                 endpoint=os.environ.get("HF_ENDPOINT"),
                 private=private,
                 revision=revision,
+                trusted=the_lake().project.takedown.public_keys,
                 seen=seen,
             )
-    except PushError as error:
+    except (PushError, RevocationError) as error:
         raise click.ClickException(str(error)) from None
     what = f"{done.sent} files sent" if done.sent else "nothing to send: it is all there"
     click.echo(f"{done.url}: {what} (commit {done.commit[:10]})")
@@ -212,7 +238,7 @@ def comfyui(name: str, recipe: str | None, checkpoint: str, api: bool) -> None:
         read_train(store, name),
         chosen,
         config=project.recipes.get(chosen),
-        latents=read_manifest(store, latents_path(name)),
+        latents=read_manifest(store, latents_path(manifest.name)),
         buckets=augment.buckets,
         tiers=[cut.name for cut in augment.tiers.cuts],
     )

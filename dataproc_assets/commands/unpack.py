@@ -39,20 +39,25 @@ def unpack(
     FOLDER gets images/ (the images, a .txt with the prompts of each, and its latent as .npz),
     metadata.json, and dataset.toml for --dataset_config. Every byte is held against the digest
     that was published, and nothing half-written has its final name: what was ended goes on when
-    it is started again, and what is there already is not fetched twice.
+    it is started again, and what is there already is not fetched twice. Images that were revoked
+    are left out, and taken out of FOLDER where it has them.
     """
     from dataproc_assets.commands.bar import bytes_bar
     from dataproc_assets.release.extract import UnpackError
+    from dataproc_assets.release.revocations import RevocationError
     from dataproc_assets.release.unpack import unpack as write
     from dataproc_assets.release.unpack_plan import plan_unpack
     from dataproc_assets.storage.objects import open_store
 
     store = open_store(root) if root else the_lake().store
+    keys = [] if root else the_lake().project.takedown.public_keys
     try:
-        plan = plan_unpack(store, name, recipe=recipe, split=split, latents=not no_latents)
+        plan = plan_unpack(
+            store, name, recipe=recipe, split=split, latents=not no_latents, trusted=keys
+        )
         with bytes_bar(f"unpacking {name}", plan.bytes(), click.echo) as seen:
             done = write(plan, folder, threads=threads, seen=seen)
-    except (UnpackError, FileNotFoundError) as error:
+    except (UnpackError, FileNotFoundError, RevocationError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error}; start it again to go on from there") from None

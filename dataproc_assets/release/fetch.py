@@ -4,16 +4,24 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dataproc_assets.release.manifest import MANIFEST, FileEntry
+from dataproc_assets.release.revocations import Revoked
+from dataproc_assets.release.revoked import LostTableError, revoked_of, revoked_rows, warning
 from dataproc_assets.release.states import State, find_state, latents_of
-from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.layout import (
+    latents_path,
+    release_path,
+    revocations_path,
+    withdrawn_path,
+)
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.withdrawn import Withdrawn, withdrawals
 from dataproc_assets.storage.writes import room
 
 Seen = Callable[[int], None]
@@ -26,11 +34,19 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be fetched: the state of a release, and of its latents where it has them."""
+    """What is to be fetched: the state of a release, and of its latents where it has them.
+
+    `beside` are small files that come with it, by path below the storage root: the revocations,
+    and what stands for releases that it took the place of. `refused` says why it must not be
+    fetched, where it holds revoked images.
+    """
 
     store: ObjectStore
     release: State
     latents: State | None
+    beside: dict[str, bytes] = field(default_factory=dict)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
+    refused: str | None = None
 
     def manifests(self) -> dict[str, bytes]:
         """The manifests by path below the storage root, the release's last."""
@@ -60,20 +76,36 @@ class Fetched:
 
 
 def plan_fetch(
-    store: ObjectStore, name: str, *, version: str | None = None, latents: bool = True
+    store: ObjectStore,
+    name: str,
+    *,
+    version: str | None = None,
+    latents: bool = True,
+    trusted: Collection[str] = (),
 ) -> Plan:
     """Say what a fetch would bring.
 
     Args:
         version: a VersionId of the release's manifest, or the beginning of a digest.
         latents: whether its latents come with it, if there are any.
+        trusted: public keys whose revocations are honoured, beside those that the release names.
 
     Raises:
         UnknownStateError: there is no such state of that release.
         FetchError: its manifest names files outside its folder.
+        RevocationError: a revocation cannot be trusted.
     """
     release = find_state(store, name, version)
-    plan = Plan(store, release, latents_of(store, release) if latents else None)
+    revoked = revoked_of(store, release.manifest, trusted)
+    gone = withdrawals(store, name) if version is None else []
+    plan = Plan(
+        store,
+        release,
+        latents_of(store, release) if latents else None,
+        revoked.files | {withdrawn_path(each.name): each.to_json() for each in gone},
+        gone,
+        _refused(store, release, revoked),
+    )
     for at, state in ((release_path, plan.release), (latents_path, plan.latents)):
         if state is not None:
             _require_inside(store, at(name), state)
@@ -84,7 +116,8 @@ def fetch(plan: Plan, folder: Path, *, threads: int = 8, seen: Seen = lambda _: 
     """Bring a release to a folder, which is then a storage root with that release alone.
 
     It is made beside itself and renamed when every byte is verified. Where the folder has this
-    state already, what is missing or damaged comes back, and the rest is left alone.
+    state already, what is missing or damaged comes back, and the rest is left alone. Whatever it
+    has of releases, it learns what was revoked meanwhile.
 
     Args:
         folder: new, empty, or fetched before.
@@ -92,20 +125,24 @@ def fetch(plan: Plan, folder: Path, *, threads: int = 8, seen: Seen = lambda _: 
         seen: told how many more bytes of the files are done.
 
     Raises:
-        FetchError: the folder is of something else or in use, or a file is no longer to be had.
+        FetchError: the state holds revoked images, the folder is of something else or in use, or
+            a file is no longer to be had.
         WriteError: there is no room.
         ConnectionError: a file cannot be read; fetched again, it goes on from there.
     """
     folder = folder.absolute()
     there = folder.is_dir() and any(folder.iterdir())
     if there or folder.is_file():
+        _tell(plan, folder)
         _require_same(plan, folder)
+    if plan.refused is not None:
+        raise FetchError(f"{plan.refused}; nothing was fetched")
     target = folder if there else folder.with_name(f".{folder.name}.fetching")
     with room(target):
         target.mkdir(parents=True, exist_ok=True)
         with _claimed(target, folder):
             brought = _bring_all(plan, target, threads, seen)
-            for path, text in plan.manifests().items():
+            for path, text in (plan.beside | plan.manifests()).items():
                 _replace(target / path, text)
             if not there:
                 _remove_others(plan, target)
@@ -186,6 +223,7 @@ def _intact(local: Path, entry: FileEntry) -> bool:
 
 
 def _replace(local: Path, data: bytes) -> None:
+    local.parent.mkdir(parents=True, exist_ok=True)
     half = local.with_name(f".{local.name}.half")
     half.write_bytes(data)
     half.replace(local)
@@ -193,7 +231,7 @@ def _replace(local: Path, data: bytes) -> None:
 
 def _remove_others(plan: Plan, target: Path) -> None:
     """What a fetch of another state left is no part of this one."""
-    known = {target / path for path in (*plan.files(), *plan.manifests())}
+    known = {target / path for path in (*plan.files(), *plan.beside, *plan.manifests())}
     for path in sorted(target.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
@@ -202,9 +240,30 @@ def _remove_others(plan: Plan, target: Path) -> None:
             path.unlink()
 
 
+def _tell(plan: Plan, folder: Path) -> None:
+    """Bring the revocations to a folder that has a release, whichever: its readers look there."""
+    if not any((folder / release_path("")).glob(f"*/{MANIFEST}")):
+        return
+    with room(folder), _claimed(folder, folder):
+        for path, data in plan.beside.items():
+            if path.startswith(f"{revocations_path()}/"):
+                _replace(folder / path, data)
+
+
+def _refused(store: ObjectStore, state: State, revoked: Revoked) -> str | None:
+    """Why a state must not be fetched, if so."""
+    try:
+        return warning(store, state.manifest, revoked_rows(store, state.manifest, revoked))
+    except LostTableError:
+        return None  # then it cannot be fetched either, which is told with what is lost
+
+
 def _require_same(plan: Plan, folder: Path) -> None:
     """A folder that is in use may only be of this state."""
     manifest = folder / f"{release_path(plan.release.manifest.name)}/{MANIFEST}"
+    told = [each for each in plan.withdrawn if (folder / release_path(each.name)).is_dir()]
+    if told and not manifest.is_file():
+        raise FetchError(f"{told[-1]}; {folder} holds the old one: name a new folder")
     if not manifest.is_file():
         raise FetchError(f"{folder} holds other files: name a new folder")
     if manifest.read_bytes() != plan.release.text:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,10 @@ from dataproc_assets.release.hub import (
     explained,
 )
 from dataproc_assets.release.manifest import MANIFEST, FileEntry, Manifest, read_manifest, verify
+from dataproc_assets.release.revoked import revoked_of, revoked_rows, warning
 from dataproc_assets.storage.layout import release_path
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.withdrawn import present_name
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
@@ -46,6 +48,7 @@ def push(
     endpoint: str | None = None,
     private: bool = True,
     revision: str | None = None,
+    trusted: Collection[str] = (),
     seen: Callable[[int], None] = lambda _: None,
 ) -> Pushed:
     """Send a verified release to the hub, in commits of which the last has its manifest.
@@ -58,20 +61,26 @@ def push(
         endpoint: the hub's URL; by default the public one.
         private: whether only its owner sees a repository that is made.
         revision: a branch, made where there is none; by default `main`.
+        trusted: public keys whose revocations are honoured, beside those that the release names.
         seen: told how many more bytes of the release are there.
 
     Raises:
         FileNotFoundError: the release is not published.
-        PushError: it is damaged, the branch holds something else, or the hub refuses.
+        PushError: it is damaged or holds revoked images, the branch holds something else, or the
+            hub refuses.
+        RevocationError: a revocation cannot be trusted.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.utils import disable_progress_bars
 
-    manifest = read_manifest(store, release_path(name))
+    manifest = read_manifest(store, release_path(present_name(store, name)))
     if manifest is None:
         raise FileNotFoundError(f"{store.uri(release_path(name))}: {name!r} is not published")
     if problems := verify(store, name):
         raise PushError(f"release {name!r} is damaged; nothing was sent:\n" + "\n".join(problems))
+    rows = revoked_rows(store, manifest, revoked_of(store, manifest, trusted))
+    if told := warning(store, manifest, rows):
+        raise PushError(f"{told}; nothing was sent")
     disable_progress_bars()
     api = HfApi(endpoint=endpoint, token=token, library_name="dataproc_assets")
     target = Target(api, repo, revision or "main")

@@ -16,6 +16,7 @@ import numpy as np
 from dataproc_assets.release.extract import Made, Member, UnpackError, extract, replace
 from dataproc_assets.release.manifest import Manifest
 from dataproc_assets.release.sd_scripts import (
+    CACHES,
     cache_bytes,
     cache_name,
     cache_suffix,
@@ -45,6 +46,7 @@ def unpack(plan: Plan, folder: Path, *, threads: int = 4, seen: Seen = lambda _:
     each, and its latent, `{stem}_{W:04d}x{H:04d}_sdxl.npz`; `metadata.json` has the prompts and
     sizes by absolute path; `dataset.toml`, which comes last, is for `--dataset_config`, with the
     buckets that the latents were made for. Ended at any moment, it goes on where it stopped.
+    Revoked images are left out, and removed where an earlier run wrote them.
 
     Args:
         folder: new, empty, or begun by an earlier run of the same split.
@@ -59,6 +61,7 @@ def unpack(plan: Plan, folder: Path, *, threads: int = 4, seen: Seen = lambda _:
     images, metadata, toml = folder / "images", folder / "metadata.json", folder / "dataset.toml"
     with _claimed(plan, folder):
         images.mkdir(exist_ok=True)
+        _remove_revoked(plan, images)
         entries, lines = captions(plan.entries)
         about = f"release {plan.release.name} ({plan.release.digest[:16]}), {plan.split}"
         config = plan.latents.config if plan.latents else None
@@ -73,6 +76,15 @@ def unpack(plan: Plan, folder: Path, *, threads: int = 4, seen: Seen = lambda _:
         replace(metadata, f"{json.dumps(absolute, ensure_ascii=False, indent=0)}\n".encode())
         replace(toml, text.encode())
     return Unpacked(toml, len(entries), len(written) - len(entries), plan.cautions)
+
+
+def _remove_revoked(plan: Plan, images: Path) -> None:
+    """The tars that these files came from are then read again, without them."""
+    for file, (width, height) in plan.revoked.items():
+        stem = _stem(file)
+        caches = [cache_name(stem, width, height, suffix) for suffix in CACHES.values()]
+        for name in (file, f"{stem}.txt", *caches):
+            (images / name).unlink(missing_ok=True)
 
 
 def _require(plan: Plan, written: set[str]) -> None:
@@ -127,9 +139,12 @@ class _Images:
 
     def __init__(self, plan: Plan) -> None:
         self._entries = plan.entries
+        self._revoked = {_stem(file) for file in plan.revoked}
 
     def __call__(self, members: Iterable[Member]) -> Iterator[Made]:
         for name, data in members:
+            if _stem(name) in self._revoked:
+                continue
             if name in self._entries:
                 yield name, data
             elif not name.endswith((".json", ".txt")):
@@ -142,12 +157,15 @@ class _Latents:
     def __init__(self, plan: Plan) -> None:
         assert plan.latents is not None
         self._config = plan.latents.config
+        self._revoked = {_stem(file) for file in plan.revoked}
         self._stems = {_stem(file): entry["image_size"] for file, entry in plan.entries.items()}
 
     def __call__(self, members: Iterable[Member]) -> Iterator[Made]:
         latents: dict[str, np.ndarray] = {}
         for name, data in members:
             stem, _, kind = name.partition(".")
+            if stem in self._revoked:
+                continue
             if stem not in self._stems:
                 raise UnpackError(f"{name!r} of a shard of latents is not in the release's table")
             if kind == "latent.npy":
