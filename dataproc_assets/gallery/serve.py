@@ -127,7 +127,7 @@ def read_page(store: ObjectStore, target: str) -> tuple[HTTPStatus, str, bytes]:
     if path.endswith("/"):
         path += "index.html"
     parts = PurePosixPath(path).parts[1:]
-    if ".." in parts or not parts:
+    if ".." in parts or not parts or not path.isprintable():
         return HTTPStatus.NOT_FOUND, TEXT, b"There is no such page.\n"
     try:
         _, pieces = store.stream("/".join((gallery_path(), *parts)))

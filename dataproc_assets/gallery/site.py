@@ -105,9 +105,10 @@ class Site:
     def route(self, target: str) -> Callable[[], Answer] | None:
         """What gives the answer to a request's target; None where it is none of this site's."""
         address = urlsplit(target)
-        parts = PurePosixPath(unquote(address.path)).parts[1:]
+        path = unquote(address.path)
+        parts = PurePosixPath(path).parts[1:]
         asked = {name: values[0] for name, values in parse_qs(address.query).items()}
-        if parts and parts[0] in PICTURES and ".." not in parts:
+        if parts and parts[0] in PICTURES and ".." not in parts and path.isprintable():
             return partial(self._safely, self._picture, parts)
         if parts in (("search",), (SEARCH,)):
             return partial(self._safely, self._search, asked)

@@ -94,7 +94,14 @@ def sha(world: World, key: str) -> str:
 
 
 def test_other_paths_are_left_to_the_files(site):
-    for path in ("/", "/index.html", "/search/terms.parquet", "/a/b", "/thumbs/../a", "/searching"):
+    for path in (
+        "/",
+        "/index.html",
+        "/search/terms.parquet",
+        "/a/b",
+        "/thumbs/../a",
+        "/thumbs/%00",
+    ):
         assert site.route(path) is None
 
 
