@@ -9,6 +9,7 @@ import polars as pl
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.lookup import matching, rows_of
+from dataproc_assets.storage.takedowns import read_takedowns
 from dataproc_assets.transforms.post_urls import url_site, url_words
 
 Says = Callable[[Callable[[str], pl.Expr]], pl.Expr]
@@ -95,8 +96,24 @@ def _of_url(lake: Lake, url: str) -> list[str]:
     return _where(lake, names_post) or _where(lake, lambda of: of("url") == url)
 
 
+def _taken_down(lake: Lake, text: str) -> str | None:
+    """What to tell of a name that the takedown ledger has; the page of a post goes by the post."""
+    entries = read_takedowns(lake.store)
+    names = [text, text.lower(), text.rpartition("_")[0]]
+    for entry in entries.filter(pl.col("value").is_in(names)).head(1).to_dicts():
+        asked = entry["of"] or entry["id"]
+        why = f" ({entry['reason']})" if entry["reason"] else ""
+        return (
+            f"{text}: was taken down on {entry['date']}, by the entry {asked}{why}; nothing of it "
+            f"is kept. `dataproc takedown receipt {asked}` tells what was changed"
+        )
+    return None
+
+
 def _unknown(lake: Lake, text: str) -> str:
-    """What to tell of a name that nothing goes by; a record that was set aside is named."""
+    """What to tell of a name that nothing goes by: taken down, set aside, or not known."""
+    if taken := _taken_down(lake, text):
+        return taken
     native = text.rpartition("/")[2]
     for source in sorted(lake.project.sources):
         for table in ("rejects", "rejected_files"):

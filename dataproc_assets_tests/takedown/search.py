@@ -1,6 +1,7 @@
 """A search of every byte of a storage root, also where it is packed: Parquet, tar, zip, arrays."""
 
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from PIL import Image
 
 from dataproc_assets.storage.objects import ObjectStore
 
+NAME = 64  # bytes of the longest needle that is a name
 ALIKE = 6  # mean difference, of 255, below which two small grey pictures are one
 PICTURES = (".webp", ".png", ".jpg", ".jpeg")
 
@@ -23,14 +25,21 @@ def find_all(
     small = None if picture is None else _small(picture)
     found: dict[str, set[str]] = {}
     for path in store.list()["path"]:
+        hits = {name for name, needle in needles.items() if is_in(needle, path.encode())}
         for place, data in unpacked(path, store.get(path)):
-            hits = {name for name, needle in needles.items() if needle in data}
-            hits |= {name for name, needle in needles.items() if needle in path.encode()}
+            hits |= {name for name, needle in needles.items() if is_in(needle, data)}
             if small is not None and place.endswith(PICTURES) and _alike(small, data):
                 hits.add("picture")
-            if hits:
-                found.setdefault(path, set()).update(hits)
+        if hits:
+            found[path] = hits
     return found
+
+
+def is_in(needle: bytes, data: bytes) -> bool:
+    """Whether data holds a needle; a short one, which is a name, as a whole word alone."""
+    if len(needle) > NAME:
+        return needle in data
+    return re.search(re.escape(needle) + rb"(?![0-9A-Za-z])", data) is not None
 
 
 def unpacked(path: str, data: bytes) -> Iterator[tuple[str, bytes]]:

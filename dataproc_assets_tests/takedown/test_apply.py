@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dataproc_assets.explain.subject import UnknownImage, find_subject
 from dataproc_assets.release.manifest import read_manifest, verify
 from dataproc_assets.release.revocations import read_revocations
 from dataproc_assets.release.rows import read_tables
@@ -18,7 +19,7 @@ from dataproc_assets.takedown.receipts import Receipt, receipts
 from dataproc_assets.takedown.spread import enter_all
 from dataproc_assets_tests.defs.world import TWIN, World, picture
 from dataproc_assets_tests.release.versioned import new_bucket
-from dataproc_assets_tests.takedown.search import find_all, unpacked
+from dataproc_assets_tests.takedown.search import find_all, is_in, unpacked
 
 PICTURE = picture(100)
 NEEDLES = {
@@ -82,6 +83,9 @@ def test_a_takedown_is_carried_out_and_told_in_a_receipt(world: World):
             assert sha256(store.get(path)).hexdigest() == change.after, path
     assert {image["image_key"] for image in receipt.images} == {*TWIN}
     assert {"inventory", "members", "images", "sanitized"} <= {p.split("/")[1] for p in changed}
+    for name in (*TWIN, "pixiv/100"):
+        with pytest.raises(UnknownImage, match=f"{name}: was taken down on 2026-01-01, by the entry"):
+            find_subject(world.lake, name)
     assert carry_out(world) is None
     assert world.run() == []
 
@@ -135,7 +139,17 @@ def test_a_call_that_was_ended_is_taken_up_and_its_receipt_tells_of_both(world: 
     root = str(world.home / "other")
     world.change("profiles/local.yaml", lambda conf: conf["storage"].update(root=root))
     undisturbed = carry_out(world, purging=True)
-    assert undisturbed is not None and undisturbed.artefacts == receipt.artefacts
+    assert undisturbed is not None
+
+    def tables(of: Receipt) -> set[tuple]:  # what depends on when a part was written is left out
+        paths = [change for change in of.artefacts if change.path.startswith("stages/")]
+        return {(c.path, c.before, c.after) for c in paths if "/manifest.json" not in c.path}
+
+    assert tables(undisturbed) == tables(receipt) != set()
+    assert {c.path for c in undisturbed.artefacts} >= {
+        "releases/demo/manifest.json",
+        "releases/demo.1/manifest.json",
+    }
 
 
 def test_an_image_leaves_three_releases(tmp_path: Path, key: str):
@@ -187,7 +201,7 @@ def _old(store: ObjectStore) -> dict[str, set[str]]:
         if entry.deleted or entry.path.startswith(TOLD):
             continue
         for _, data in unpacked(entry.path, store.get(entry.path, version=entry.version)):
-            hits = {name for name, needle in NEEDLES.items() if needle in data}
+            hits = {name for name, needle in NEEDLES.items() if is_in(needle, data)}
             if hits:
                 found.setdefault(f"{entry.path} {entry.version}", set()).update(hits)
     return found
