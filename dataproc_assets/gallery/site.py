@@ -9,12 +9,13 @@ from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import numpy as np
 import polars as pl
 
 from dataproc_assets.config.gallery import SearchConfig
 from dataproc_assets.explain.explain import explain
 from dataproc_assets.explain.subject import Subject, UnknownImage, find_subject
-from dataproc_assets.gallery.answers import Embed, cards, find, offers
+from dataproc_assets.gallery.answers import Embed, NoWordsError, cards, find, offers
 from dataproc_assets.gallery.build import MANIFEST
 from dataproc_assets.gallery.cards import Card
 from dataproc_assets.gallery.drawing import Drawing
@@ -167,13 +168,15 @@ class Site:
         index = self._index()
         hidden = self._held.entries(index)
         query = parse_query(text, index.sources)
-        values: dict[str, Any] = {"query": text, "total": int((~hidden).sum()), "limits": limits}
+        values: dict[str, Any] = {"query": text, "total": int((~hidden).sum())}
         shown: list[Card] = []
         if query.empty:
             values["offers"] = offers(index, hidden, limits.tags)
         else:
             most = limits.results * limits.pages
-            found, notes = find(index, query, hidden, self._embed(index), self._lookup, most)
+            found, notes = find(
+                index, query, hidden, partial(self._embed, index), self._lookup, most
+            )
             shown = cards(index, found.page(page, limits.results), self._config)
             pages = -(-len(found.entries) // limits.results)
             values |= {"found": found, "notes": notes, "cards": shown, "page": page, "pages": pages}
@@ -181,15 +184,15 @@ class Site:
         title = f"Search: {text}" if text else "Search"
         return self._page(index, Page(SEARCH, title, "search", values, SEARCH), shown)
 
-    def _embed(self, index: Index) -> Embed:
+    def _embed(self, index: Index, words: str) -> np.ndarray:
         """Words as a vector of the model that the index's pictures were embedded by."""
         model, metric = index.manifest["search"]["model"], self._lake.project.dedup.embedding
         if model != self._lake.parts.fingerprint(metric):
-            raise NotReadyError(
-                f"The pictures were embedded by another model than {metric} now is: `dataproc "
-                "run`, and start `dataproc gallery` again"
+            raise NoWordsError(
+                f"the pictures were embedded by another model than {metric} now is; `dataproc run` "
+                "embeds them anew, and `dataproc gallery` reads what changed when it starts"
             )
-        return self._means.embed
+        return self._means.embed(words)
 
     def _lookup(self, name: str) -> list[str]:
         return list(find_subject(self._lake, name).keys)

@@ -299,10 +299,12 @@ def test_a_new_gallery_is_noticed(made, site):
     assert KEPT[1] in ask(site, "-source:none").keys
 
 
-def test_another_model_than_the_pictures_is_said(made):
+def test_another_model_than_the_pictures_is_said_and_tags_go_on(made):
     made.change("metrics/clip.yaml", lambda conf: conf.update(version=99))
-    answer = get(the_site(made.lake), "/search?q=girl")
-    assert answer.status == 503 and b"embedded by another model than clip now is" in answer.body
+    site = the_site(made.lake)
+    read = ask(site, "girl")
+    assert read.keys == [] and "embedded by another model than clip now is" in read.text
+    assert "danbooru/2" in ask(site, "tag:hatsune_miku").keys
 
 
 def test_explain_tells_the_whole_way_with_pictures(site, made):
@@ -339,3 +341,12 @@ def test_explain_of_a_held_image_tells_rules_and_no_word_or_picture(site, key, r
 def test_explain_of_what_nobody_knows_says_so(site):
     read = Read(get(site, "/explain?of=pixiv/999"))
     assert read.status == 404 and "nothing goes by that name" in read.text
+
+
+def test_a_finished_run_leaves_the_index_as_the_tables_are(finished):
+    """So that the server need not find out anew what may be shown."""
+    from dataproc_assets.defs.shown import shown_state
+    from dataproc_assets.gallery.search import load_index
+
+    index = load_index(finished.lake.store)
+    assert index.manifest["search"]["state"] == shown_state(finished.lake)
