@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +25,7 @@ from dataproc_assets.release.rows import table_name
 from dataproc_assets.release.tars import BLOCK, member_header
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import latents_path, release_path
+from dataproc_assets.storage.npy import read_npy
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.storage.withdrawn import present_name
@@ -212,7 +212,7 @@ class LatentBatches:
             data = self._store.get_range(path, row["offset"] - BLOCK, BLOCK + row["length"])
             if data[:BLOCK] != header:
                 raise ValueError("another member lies there")
-            return np.load(BytesIO(data[BLOCK:]), allow_pickle=False)
+            return read_npy(data[BLOCK:])
         except (EOFError, ValueError) as error:
             raise ValueError(
                 f"{self._store.uri(path)}: the latent of {row['image_id']} is not at byte "

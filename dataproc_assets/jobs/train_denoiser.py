@@ -35,6 +35,7 @@ from dataproc_assets.models.torch_threads import use_threads
 from dataproc_assets.models.vae import load_vae
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import done_path, drawn_path, losses_path, trained_path
+from dataproc_assets.storage.npy import read_npy
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parquet import to_parquet
 
@@ -111,7 +112,7 @@ class Fold:
 
     def _latent(self, row: dict[str, Any]) -> torch.Tensor:
         data = read_image(row["uri"], row["offset"], row["length"], row["length"], self.config.read)
-        latent = torch.from_numpy(np.load(BytesIO(data), allow_pickle=False)).float()
+        latent = torch.from_numpy(read_npy(data)).float()
         patch = self.config.denoiser.patch
         if any(side % patch for side in latent.shape[1:]):
             raise ValueError(

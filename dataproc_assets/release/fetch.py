@@ -21,7 +21,7 @@ from dataproc_assets.storage.layout import (
     withdrawn_path,
 )
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.withdrawn import Withdrawn, withdrawals
+from dataproc_assets.storage.withdrawn import Withdrawn, present_name, withdrawals
 from dataproc_assets.storage.writes import room
 
 Seen = Callable[[int], None]
@@ -96,6 +96,8 @@ def plan_fetch(
         RevocationError: a revocation cannot be trusted.
     """
     release = find_state(store, name, version)
+    place = present_name(store, name) if version is None else name
+    _require_inside(store, release_path(place), place, release)
     revoked = revoked_of(store, release.manifest, trusted)
     gone = withdrawals(store, name) if version is None else []
     plan = Plan(
@@ -106,9 +108,8 @@ def plan_fetch(
         gone,
         _refused(store, release, revoked),
     )
-    for at, state in ((release_path, plan.release), (latents_path, plan.latents)):
-        if state is not None:
-            _require_inside(store, at(name), state)
+    if plan.latents is not None:
+        _require_inside(store, latents_path(place), place, plan.latents)
     return plan
 
 
@@ -270,8 +271,13 @@ def _require_same(plan: Plan, folder: Path) -> None:
         raise FetchError(f"{folder} holds another state of this release: name a new folder")
 
 
-def _require_inside(store: ObjectStore, folder: str, state: State) -> None:
+def _require_inside(store: ObjectStore, folder: str, name: str, state: State) -> None:
     """Nothing that a manifest names may lie outside the folder that is the release's."""
+    if state.manifest.name != name:
+        raise FetchError(
+            f"{store.uri(folder)}/{MANIFEST} calls itself {state.manifest.name!r}: do not use it, "
+            "and ask who published it"
+        )
     for path in (state.manifest.root, *(f"{folder}/x/{path}" for path in state.manifest.files)):
         parts = path.split("/")
         below = path.startswith(f"{folder}/") and str(PurePosixPath(path)) == path

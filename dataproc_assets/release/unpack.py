@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from dataproc_assets.release.sd_scripts import (
     dataset_toml,
 )
 from dataproc_assets.release.unpack_plan import Plan
+from dataproc_assets.storage.npy import read_npy
 
 NOTES = ".unpack"
 Seen = Callable[[int], None]
@@ -169,7 +169,7 @@ class _Latents:
             if stem not in self._stems:
                 raise UnpackError(f"{name!r} of a shard of latents is not in the release's table")
             if kind == "latent.npy":
-                latents = {stem: np.load(BytesIO(data), allow_pickle=False)}
+                latents = {stem: read_npy(data)}
             elif kind == "json":
                 yield self._cached(stem, latents[stem], json.loads(data))
 

@@ -131,6 +131,17 @@ def test_no_root_of_a_manifest_gets_out_of_the_folder(store, tmp_path, root):
         bring(store, tmp_path / "out")
 
 
+@pytest.mark.parametrize("kind", ["releases", "latents"])
+def test_no_name_of_a_manifest_gets_out_of_the_folder(store, tmp_path, kind):
+    path = f"{kind}/small/{MANIFEST}"
+    value = json.loads(store.get(path))
+    for name in ("../../evil", "other"):
+        store.put(path, json.dumps(value | {"name": name}).encode())
+        with pytest.raises(FetchError, match="calls itself"):
+            bring(store, tmp_path / "a/b/out")
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_folder_of_something_else_is_left_as_it_is(released, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine").write_text("x")
