@@ -10,9 +10,11 @@ from urllib.request import urlopen
 import pytest
 from PIL import Image
 
+from dataproc_assets.release.manifest import read_manifest
+from dataproc_assets.storage.layout import denoiser_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.defs.world import World
-from dataproc_assets_tests.demo import DATAPROC
+from dataproc_assets_tests.demo import DATAPROC, Demo
 from dataproc_assets_tests.denoisers import trained
 from dataproc_assets_tests.test_cli import call, conf, home, start
 
@@ -95,6 +97,19 @@ def test_a_port_that_is_taken_is_named(denoiser: World):
         said = call("sample", "small", "--ui", "--port", str(port))
     assert said.exit_code == 1
     assert said.output == f"Error: 127.0.0.1:{port} is taken; choose another --port\n"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("demo")
+def test_the_demo_shows_that_its_prompts_are_its_images_and_draws(demo: Demo, tmp_path: Path):
+    config = demo.project().releases["demo"].denoiser
+    manifest = read_manifest(demo.lake().store, denoiser_path("demo"))
+    assert config is not None and manifest is not None
+    counts = manifest.counts
+    assert counts["over_shuffled"]["z"] >= config.z_min
+    assert counts["over_none"]["z"] > 1.0 and counts["p"] <= 0.05
+    words = ("--prompt", "no humans, animal, cat", "--out", str(tmp_path / "cat.png"))
+    assert demo.command("sample", "demo", *words).endswith("cat.png: 256x256\n")
 
 
 @pytest.mark.slow
