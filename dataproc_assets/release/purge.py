@@ -80,7 +80,7 @@ def purge(
     if withdrawn is not None:
         found, count = delete_withdrawn(store, name)
     else:
-        found, count = _delete_past(store, name, old, revoked)
+        found, count = _delete_past(store, name, old, revoked) if revoked else ([], 0)
     if not (made or found or count):
         return None
     say(f"release {name}: {len(found)} files and {count} versions deleted")
