@@ -1,6 +1,7 @@
 """What of a published release may be used: the one place where readers learn what is revoked."""
 
 from collections.abc import Collection
+from io import BytesIO
 
 import polars as pl
 
@@ -8,7 +9,6 @@ from dataproc_assets.release.manifest import FileEntry, Manifest
 from dataproc_assets.release.revocations import IMAGES, Revoked, read_revocations
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.parquet import from_parquet
 from dataproc_assets.storage.withdrawn import withdrawals
 
 SHOWN = 3
@@ -40,7 +40,8 @@ def revoked_rows(store: ObjectStore, state: Manifest, revoked: Revoked) -> pl.Da
         tables = [path for path in state.files if "/" not in path and path.endswith(".parquet")]
         for path in tables:
             data = _published(store, f"{state.root}/{path}", state.files[path])
-            found.append(revoked.among(from_parquet(data).select(IMAGES.names())))
+            rows = pl.read_parquet(BytesIO(data), columns=IMAGES.names())
+            found.append(revoked.among(rows))
     return pl.concat(found).sort(IMAGES.names())
 
 

@@ -1,6 +1,10 @@
 """A purge, looked for in every byte, on a folder and on a bucket that keeps versions."""
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import dataproc_assets
 from dataproc_assets.loader import LatentBatches
 from dataproc_assets.release.encoded import latent_index
 from dataproc_assets.release.latent_checks import check_latents
@@ -412,6 +417,57 @@ def test_killed_and_more_is_revoked_meanwhile(made, tmp_path, crawl):
         assert traces(store, crawl, rows.head(2)) == []
         assert read_train(store, "small").height == rows.height - 2
         assert verify(store, "small") == check_latents(store, "small") == []
+
+
+PURGING = """
+import sys
+from dataproc_assets.release.purge import purge
+from dataproc_assets.release.revocations import read_revocations
+from dataproc_assets.storage.objects import ObjectStore
+store = ObjectStore(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+purge(store, "small", read_revocations(store), code_version="2", say=lambda line: None)
+"""
+
+
+@pytest.mark.slow
+def test_on_a_bucket_with_versions_it_may_be_killed_at_any_time(s3, made, crawl):
+    gone = read_train(made, "small").head(1)
+    whole = copied(made, new_bucket(versioned=True))
+    clear(whole, revoke_rows(whole, gone))
+    expected = tree(whole)
+    store, killed = copied(made, new_bucket(versioned=True)), 0
+    revoked = revoke_rows(store, gone)
+    for hundredths in (2, 5, 10, 15, 20, 30, 40, 50):
+        process = subprocess.Popen(
+            [sys.executable, "-c", PURGING, store.url],
+            env=os.environ | {"PYTHONPATH": str(Path(dataproc_assets.__file__).parents[1])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(hundredths / 100)
+        process.kill()
+        killed += process.wait() == -9
+        assert not set(read_train(store, "small")["image_id"]) & set(gone["image_id"])
+    assert killed >= 3
+    clear(store, revoked)
+    found = tree(store)
+    assert {p for p in found if not p.endswith("manifest.json")} == {
+        p for p in expected if not p.endswith("manifest.json")
+    }
+    assert all(found[p] == expected[p] for p in found if not p.endswith("manifest.json"))
+    assert verify(store, "small") == check_latents(store, "small") == []
+    assert traces(store, crawl, gone) == []
+    assert {v.path for v in all_versions(store, "") if "/small/" in v.path} == {
+        "releases/small/withdrawn.json"
+    }
 
 
 def test_a_damaged_shard_is_not_passed_on(store):

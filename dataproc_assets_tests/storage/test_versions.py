@@ -1,8 +1,16 @@
 import pytest
 
+from dataproc_assets.storage import versions
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.s3_client import s3_client
-from dataproc_assets.storage.versions import VersioningError, ensure_versioning, object_versions
+from dataproc_assets.storage.versions import (
+    VersioningError,
+    all_versions,
+    delete_old_versions,
+    delete_versions,
+    ensure_versioning,
+    object_versions,
+)
 from dataproc_assets_tests.release.versioned import new_bucket
 
 
@@ -64,3 +72,74 @@ def test_without_versions_a_put_tells_none(s3):
         Bucket=store.place("")[0], VersioningConfiguration={"Status": "Suspended"}
     )
     assert store.put("a", b"two") is None
+
+
+def kept(store: ObjectStore, prefix: str = "") -> list[tuple[str, bool]]:
+    """The path of each version below a prefix, and whether it is a mark of deletion."""
+    return sorted((version.path, version.deleted) for version in all_versions(store, prefix))
+
+
+def test_all_versions_are_deleted_for_good_and_no_others(s3):
+    store = new_bucket(versioned=True)
+    for path in ("a/b", "a/b", "a/bc", "ab", "a/gone"):
+        store.put(path, path.encode())
+    store.delete("a/gone")
+    store.put("a/b", b"present")
+    gone = delete_versions(store, "a/")
+    assert len(gone) == 6 and kept(store) == [("ab", False)]
+    assert store.list()["path"].to_list() == ["ab"]
+    assert delete_versions(store, "a/") == []
+
+
+def test_only_wanted_versions_are_deleted(s3):
+    store = new_bucket(versioned=True)
+    first = store.put("a", b"first")
+    store.put("a", b"second")
+    assert [v.version for v in delete_versions(store, "a", lambda v: v.version == first)] == [first]
+    assert kept(store) == [("a", False)] and store.get("a") == b"second"
+
+
+def test_old_versions_go_and_what_is_present_stays(s3):
+    store = new_bucket(versioned=True)
+    for data in (b"one", b"two"):
+        for path in ("x/present", "x/deleted", "y"):
+            store.put(path, data)
+    store.delete("x/deleted")
+    assert len(delete_old_versions(store, "x/")) == 4
+    assert kept(store) == [("x/present", False), ("y", False), ("y", False)]
+    assert store.get("x/present") == b"two" and not store.exists("x/deleted")
+    assert delete_old_versions(store, "x/") == []
+
+
+def test_more_versions_than_are_deleted_at_a_time(s3, monkeypatch):
+    monkeypatch.setattr(versions, "AT_ONCE", 3)
+    store = new_bucket(versioned=True)
+    for number in range(10):
+        store.put("a", bytes(number))
+    store.delete("a")
+    assert len(delete_versions(store, "")) == 11 and kept(store) == []
+
+
+def test_of_a_folder_and_of_a_bucket_without_versions(s3, tmp_path):
+    folder, bucket = ObjectStore(str(tmp_path)), new_bucket(versioned=False)
+    for store in (folder, bucket):
+        store.put("a/b", b"x")
+        assert delete_old_versions(store, "a/") == []
+        assert store.get("a/b") == b"x"
+    assert delete_versions(folder, "a/") == [] and folder.exists("a/b")
+    assert len(delete_versions(bucket, "a/")) == 1 and not bucket.exists("a/b")
+
+
+def test_what_keeps_versions_from_being_deleted_is_told(s3, monkeypatch):
+    store = new_bucket(versioned=True)
+    store.put("a", b"x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(ConnectionError, match=r"a: its versions cannot be listed: .*secret key"):
+        delete_versions(store, "a")
+
+
+def test_a_client_is_made_anew_for_other_credentials_alone(s3, monkeypatch):
+    one = s3_client()
+    assert s3_client() is one
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    assert s3_client() is not one

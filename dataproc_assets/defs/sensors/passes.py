@@ -48,8 +48,8 @@ def unencoded_releases(
 ) -> dg.SensorResult:
     """Ask for the latents of every published release that has none."""
     memory, requests, reasons = Cursor(cursor), [], []
-    for name, release in sorted(lake.project.releases.items()):
-        published = lake.state("release", name) if release.latents else ""
+    for name in sorted(lake.project.releases):
+        published = lake.state("release", name) if lake.asked("latents", name) else ""
         if not published or lake.state("latents", name):
             memory.settle(name)
             continue

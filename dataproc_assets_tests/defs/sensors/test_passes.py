@@ -92,7 +92,7 @@ def test_a_release_without_latents_is_encoded_once_it_is_published(world: World)
     again = unencoded_releases(world.lake, first.cursor)
     assert reason(again) == "demo: encoding was asked for already"
 
-    world.lake.store.put("latents/demo/manifest.json", b"{}")
+    world.lake.store.put("latents/demo/manifest.json", b'{"files": {}}')
     done = unencoded_releases(world.lake, first.cursor)
     assert "has its latents" in reason(done)
     world.lake.store.delete("latents/demo/manifest.json")
