@@ -8,6 +8,7 @@ Every sample comes once an epoch over all ranks and workers; what stands in whic
 batch is whose follows from seed and epoch alone, so a run that was ended goes on from a step.
 """
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ class LatentBatches:
     ) -> None:
         if not 0 <= rank < world:
             raise ValueError(f"rank {rank} is none of {world}")
+        self._process = os.getpid()
         self._store = open_store(root)
         name = present_name(self._store, name)
         self._name, self._split, self._seed = name, split, seed
@@ -119,6 +121,9 @@ class LatentBatches:
             if value not in known[kind]:
                 there = ", ".join(known[kind])
                 raise ValueError(f"release {name!r} has no {kind} {value!r}; it has {there}")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_process": os.getpid()}  # in a worker that was started anew
 
     @property
     def scaling(self) -> float:
@@ -155,7 +160,14 @@ class LatentBatches:
         """The batches of an epoch from step `start` on; of several workers, every so-manieth.
 
         The batches of the workers, one of each in turn, are those of one worker in its order.
+
+        Raises RuntimeError in a process that was forked, where the store would never answer.
         """
+        if self._process != os.getpid():
+            raise RuntimeError(
+                "these LatentBatches were made before this process was forked; start workers anew: "
+                'DataLoader(…, multiprocessing_context="spawn")'
+            )
         draw = plh.concat_str(pl.lit(f"{self._seed}:prompt:{number}:"), "image_id")
         variant = draw.nchash.xxh3_64() % pl.col("prompts").list.len()  # type: ignore[attr-defined]
         rows = self.samples.with_columns(prompt=pl.col("prompts").list.get(variant))

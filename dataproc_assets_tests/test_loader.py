@@ -163,6 +163,14 @@ def test_workers_of_torch_give_the_order_of_one(root):
     assert all(latents.dtype == torch.float32 and latents.ndim == 4 for latents, _ in several)
 
 
+def test_a_forked_worker_says_how_workers_are_started_and_does_not_hang(root):
+    loader = DataLoader(
+        Latents(root), batch_size=None, num_workers=1, multiprocessing_context="fork", timeout=60
+    )
+    with pytest.raises(RuntimeError, match='multiprocessing_context="spawn"'):
+        next(iter(loader))
+
+
 def test_the_other_split_and_the_other_recipe_are_their_own(root):
     held = batches(root, split="validation")
     assert not set(held.samples["image_id"]) & set(batches(root).samples["image_id"])
