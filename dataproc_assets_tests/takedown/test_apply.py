@@ -84,7 +84,9 @@ def test_a_takedown_is_carried_out_and_told_in_a_receipt(world: World):
     assert {image["image_key"] for image in receipt.images} == {*TWIN}
     assert {"inventory", "members", "images", "sanitized"} <= {p.split("/")[1] for p in changed}
     for name in (*TWIN, "pixiv/100"):
-        with pytest.raises(UnknownImage, match=f"{name}: was taken down on 2026-01-01, by the entry"):
+        with pytest.raises(
+            UnknownImage, match=f"{name}: was taken down on 2026-01-01, by the entry"
+        ):
             find_subject(world.lake, name)
     assert carry_out(world) is None
     assert world.run() == []
