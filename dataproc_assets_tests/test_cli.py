@@ -86,9 +86,10 @@ def test_the_gallery_is_served_to_this_machine_alone(conf: World):
 
 def test_every_command_has_help():
     names = ["diff", "explain", "gallery", "plan", "release", "report", "run", "sample"]
-    assert sorted(cli.commands) == [*names, "unpack", "upload", "weights", "what-if"]
+    assert sorted(cli.commands) == [*names, "takedown", "unpack", "upload", "weights", "what-if"]
     groups = {
         "release": ["comfyui", "fetch", "list", "push", "verify", "versions"],
+        "takedown": ["add", "apply", "key", "list", "receipt"],
         "weights": ["check", "fetch", "list"],
     }
     commands = list(cli.commands.values())
