@@ -1,6 +1,7 @@
 """Deleting a release that another has taken the place of, or past states that hold an image."""
 
 from collections import defaultdict
+from pathlib import Path
 
 from dataproc_assets.release.manifest import MANIFEST, Manifest, parse_manifest
 from dataproc_assets.release.revocations import Revoked
@@ -41,7 +42,16 @@ def delete_folder(store: ObjectStore, folder: str, keep: str = "") -> Gone:
     store.abandon(folder)
     found += delete(store, manifest)
     gone = delete_versions(store, f"{folder}/", lambda version: version.path != keep)
+    if not store.is_s3:
+        _remove_empty(Path(store.uri(folder)))
     return found, len(gone)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the folders in which nothing is any more; their names tell of a digest."""
+    for path in (*sorted(folder.rglob("*"), reverse=True), folder):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def delete_withdrawn(store: ObjectStore, name: str) -> Gone:

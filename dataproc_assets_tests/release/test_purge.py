@@ -176,6 +176,10 @@ def test_all_that_is_left_of_the_old_one_says_where_the_new_one_is(store):
         "releases/small/withdrawn.json"
     }
     assert states(store, "releases/small") == []
+    if not store.is_s3:
+        root = Path(store.url)
+        assert [path.name for path in (root / "releases/small").iterdir()] == ["withdrawn.json"]
+        assert not (root / "latents/small").exists() and not (root / "denoisers/small").exists()
     assert present_name(store, "small") == "small.1" == present_name(store, "small.1")
     assert read_train(store, "small").equals(read_train(store, "small.1"))
 
