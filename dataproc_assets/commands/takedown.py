@@ -51,8 +51,8 @@ def add(
 ) -> None:
     """Enter images, posts or artists into the ledger, and tell what of the lake they mean.
 
-    IMAGE is a key (danbooru/123, pixiv/123_p0), a post (pixiv/123), the URL of a post, or the
-    SHA-256 or MD5 of a file. An entry also stands for what a later crawl brings.
+    IMAGE is a key (danbooru/123, pixiv/123_p0), a post (pixiv/123), the URL of a post, the SHA-256
+    or MD5 of a file, or an image_id. An entry also stands for what a later crawl brings.
     """
     from datetime import UTC, datetime
 

@@ -45,7 +45,7 @@ def to_entries(rows: list[tuple[str, str, str, str]], only: bool) -> pl.DataFram
 
 
 def read_value(project: Project, text: str) -> tuple[str, str]:
-    """The kind and the value of what names an image: a key, a post, a URL, or a hash.
+    """The kind and the value of what names an image: a key, a post, a URL, a hash or an id.
 
     Raises EntryError where it is none of them.
     """
@@ -60,8 +60,8 @@ def read_value(project: Project, text: str) -> tuple[str, str]:
         return "hash", value.lower()
     known = ", ".join(sorted(project.sources))
     raise EntryError(
-        f"{text!r} is no key or post (source/id, of {known}), no URL of a post, and no SHA-256 or "
-        "MD5; an artist is named by --artist, or in a CSV by the kind `artist`"
+        f"{text!r} is no key or post (source/id, of {known}), no URL of a post, no SHA-256, MD5 or "
+        "image_id; an artist is named by --artist, or in a CSV by the kind `artist`"
     )
 
 

@@ -42,7 +42,7 @@ def meant(lake: Lake, entries: pl.DataFrame) -> Meant:
     known = read_ledger(lake.store, "print")
     follow = [_by_records(lake, source, entries, known) for source in sorted(lake.project.sources)]
     asked = entries.filter(pl.col("kind") == "hash").select(of="id", hash="value")
-    follow.append(_by_hash(lake, asked))
+    follow += [_by_hash(lake, asked), _by_id(lake, asked)]
     further = pl.concat(follow).unique(["kind", "value"], keep="first", maintain_order=True)
     said = further.join(entries.select(of="id", scope="scope"), on="of")
     both = pl.concat(
@@ -111,6 +111,22 @@ def _by_hash(lake: Lake, asked: pl.DataFrame) -> pl.DataFrame:
                     kind=pl.lit("key"), value="image_key", of="of", reason=pl.lit("the same file")
                 )
             )
+    return pl.concat(found)
+
+
+def _by_id(lake: Lake, asked: pl.DataFrame) -> pl.DataFrame:
+    """The entries of images whose id is asked for, as it is or as a release bound it."""
+    ids, found = asked.rename({"hash": "image_id"}), [follows_nothing()]
+    bound = read_ledger(lake.store, "identity").select("image_id", value="founding_key")
+    known = [bound]
+    if lake.info("images") is not None and ids.height:
+        where = pl.col("image_id").is_in(ids["image_id"].implode())
+        rows = matching(lake.store, lake.path("images"), where, ["image_id", "representative"])
+        known.append(rows.rename({"representative": "value"}))
+    for rows in known:
+        hits = rows.join(ids, on="image_id").with_columns(kind=pl.lit("key"))
+        told = hits.with_columns(reason=pl.lit("the image of that id"))
+        found.append(told.select("kind", "value", "of", "reason"))
     return pl.concat(found)
 
 

@@ -1,6 +1,7 @@
 from hashlib import md5, sha256
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dataproc_assets.storage.ledger import read_ledger
@@ -35,6 +36,14 @@ def test_an_entry_means_what_it_names_and_its_copies(finished: World, kind, valu
     assert set(said["image_key"]) == named
     assert set(found.prints["sha256"]) == {sha256(PICTURE).hexdigest()}
     assert found.prints.null_count().sum_horizontal().item() == 0
+
+
+def test_an_id_means_its_image(finished: World):
+    images = finished.lake.read("images").collect()
+    (row,) = images.filter(pl.col("members").list.contains(TWIN[0])).to_dicts()
+    found = meant(finished.lake, with_ids(entries("hash", row["image_id"]))).images
+    assert set(found["image_key"]) == {*TWIN}
+    assert "the image of that id" in found["why"].to_list()
 
 
 def test_an_artist_means_all_works_and_what_is_not_known_means_nothing(finished: World):
