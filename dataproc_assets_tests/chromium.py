@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 from PIL import Image
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+SECONDS = 60  # after which a browser that says nothing is given up
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -102,8 +104,9 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            data = os.read(self._events, 1 << 20)
-            assert data, "chromium has ended"
+            ready = select.select([self._events], [], [], SECONDS)[0]
+            data = os.read(self._events, 1 << 20) if ready else b""
+            assert data, "chromium has ended, or says nothing more"
             self._rest += data
         message, _, self._rest = self._rest.partition(b"\0")
         told = json.loads(message)

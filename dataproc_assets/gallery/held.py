@@ -44,11 +44,15 @@ class Held:
                 last = self._last = (now, index, self._find(index))
             return last[2]
 
-    def _find(self, index: Index) -> np.ndarray:
+    def by_ledger(self, index: Index) -> np.ndarray:
+        """bool (entries,): those that the ledgers name, which is found in no time."""
         hidden = index.mask(index.of_keys(self._keys("quarantine")))
         for kind, value in read_ledger(self._store, "takedown").select("kind", "value").rows():
             hidden[_taken(index, kind, value)] = True
-        state = self._state()
+        return hidden
+
+    def _find(self, index: Index) -> np.ndarray:
+        hidden, state = self.by_ledger(index), self._state()
         if state != index.manifest["search"]["state"]:
             allowed = self._allowed(state)
             gone = index.pictures.join(allowed.to_frame("image_key"), on="image_key", how="anti")

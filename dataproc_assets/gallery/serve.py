@@ -2,15 +2,17 @@
 
 import ipaddress
 import mimetypes
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from threading import BoundedSemaphore
 from urllib.parse import unquote, urlsplit
 
-from dataproc_assets.gallery.site import TEXT, Answer, Site
+from dataproc_assets.gallery.site import HTML, TEXT, Answer, Site
 from dataproc_assets.storage.layout import gallery_path
 from dataproc_assets.storage.objects import ObjectStore
 
@@ -77,7 +79,12 @@ def gallery_server(
             if self.path == "/favicon.ico":  # browsers ask for one unasked
                 return Answer(HTTPStatus.NO_CONTENT, TEXT, b"")
             found = desk.answer(self.path) if desk else None
-            return found or Answer(*read_page(store, self.path))
+            return found or self._file()
+
+        def _file(self) -> Answer:
+            found = Answer(*read_page(store, self.path))
+            shows = found.status is HTTPStatus.OK and found.kind == HTML
+            return desk.work(partial(desk.site.cleared, found)) if desk and shows else found
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Requests are not worth a line each."""
@@ -101,22 +108,24 @@ class Desk:
     """
 
     def __init__(self, site: Site) -> None:
-        self._site, limits = site, site.limits
+        self.site, limits = site, site.limits
         self._seconds = limits.seconds
         self._room = BoundedSemaphore(limits.threads + limits.waiting)
         self._workers = ThreadPoolExecutor(limits.threads, thread_name_prefix="answers")
 
     def answer(self, target: str) -> Answer | None:
         """The site's answer, or that it takes too long; None where the site has none."""
-        route = self._site.route(target)
-        if route is None:
-            return None
+        route = self.site.route(target)
+        return self.work(route) if route else None
+
+    def work(self, find: Callable[[], Answer]) -> Answer:
+        """An answer, or that it takes too long."""
         if not self._room.acquire(blocking=False):
             return BUSY
-        work = self._workers.submit(route)
-        work.add_done_callback(lambda _: self._room.release())
+        found = self._workers.submit(find)
+        found.add_done_callback(lambda _: self._room.release())
         try:
-            return work.result(self._seconds)
+            return found.result(self._seconds)
         except TimeoutError:
             return BUSY
 

@@ -1,5 +1,6 @@
 """What the server answers beside the gallery's files: search, explain, and pictures on demand."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +22,7 @@ from dataproc_assets.gallery.cards import Card
 from dataproc_assets.gallery.drawing import Drawing
 from dataproc_assets.gallery.explained import explain_page
 from dataproc_assets.gallery.held import Held
+from dataproc_assets.gallery.index import FOLDER
 from dataproc_assets.gallery.pictures import (
     PREVIEWS,
     THUMBS,
@@ -41,6 +43,7 @@ from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.version import __version__
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+_EXPLAINED = re.compile(rf'{re.escape(EXPLAIN)}\?of=([^"]+)"'.encode())
 PICTURES = (THUMBS, PREVIEWS, DRAWN)  # folders of files that are named by the original's digest
 
 
@@ -111,11 +114,33 @@ class Site:
         asked = {name: values[0] for name, values in parse_qs(address.query).items()}
         if parts and parts[0] in PICTURES and ".." not in parts and path.isprintable():
             return partial(self._safely, self._picture, parts)
-        if parts in (("search",), (SEARCH,)):
+        if parts[:1] == (FOLDER,) and len(parts) > 1:  # the index may tell of what is withheld now
+            return partial(self._message, HTTPStatus.NOT_FOUND, "There is no such page")
+        if parts in ((FOLDER,), (SEARCH,)):
             return partial(self._safely, self._search, asked)
         if parts in (("explain",), (EXPLAIN,)):
             return partial(self._safely, self._explain, asked.get("of", ""))
         return None
+
+    def cleared(self, page: Answer) -> Answer:
+        """A page that was written before, unless it shows what a ledger names by now.
+
+        Whatever a page tells of an image stands beside a link to what explains it.
+        """
+        asked = {unquote(key.decode()) for key in _EXPLAINED.findall(page.body)}
+        try:
+            index = self._index()
+            hidden = np.flatnonzero(self._held.by_ledger(index)).tolist()
+        except (NotReadyError, ConnectionError):
+            return page  # it is being drawn anew: what is withheld goes first
+        gone = index.pictures.filter(pl.col("entry").is_in(hidden))["image_key"]
+        if asked.isdisjoint(gone):
+            return page
+        return self._message(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "This page shows an image that was withheld after it was drawn: `dataproc run` draws "
+            "it anew",
+        )
 
     def _safely(self, answer: Callable[[Any], Answer], asked: Any) -> Answer:
         """An answer, or why there is none now."""

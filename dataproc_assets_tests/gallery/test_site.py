@@ -2,6 +2,7 @@
 
 import io
 from html.parser import HTMLParser
+from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from dataproc_assets.commands.gallery import the_site
 from dataproc_assets.gallery.answers import NoWordsError
 from dataproc_assets.gallery.pictures import picture_path
-from dataproc_assets.gallery.site import Answer, Means, Site
+from dataproc_assets.gallery.site import HTML, Answer, Means, Site
 from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets_tests.defs.world import (
     AI,
@@ -97,7 +98,7 @@ def test_other_paths_are_left_to_the_files(site):
     for path in (
         "/",
         "/index.html",
-        "/search/terms.parquet",
+        "/manifest.json",
         "/a/b",
         "/thumbs/../a",
         "/thumbs/%00",
@@ -265,6 +266,30 @@ def test_what_is_withheld_by_now_is_shown_nowhere(site, made):
     assert [get(site, path).status for path in paths] == [404, 404]
     read = Read(get(site, f"/explain?of={KEPT[1]}"))
     assert read.pictures == [] and "work 101" not in read.text
+
+
+def test_pages_that_tell_of_what_a_ledger_names_by_now_are_not_given(site, made):
+    def given() -> dict[str, int]:
+        store = made.lake.store
+        return {
+            path: site.cleared(Answer(HTTPStatus.OK, HTML, store.get(path))).status
+            for path in store.list("gallery")["path"]
+            if path.endswith(".html")
+        }
+
+    assert set(given().values()) == {200}
+    entry = {"kind": ["post"], "value": ["pixiv/101"], "date": ["2024-06-01"], "reason": [""]}
+    append_ledger(made.lake.store, "takedown", pl.DataFrame(entry))
+    statuses = given()
+    for path, status in statuses.items():
+        tells = KEPT[1].encode() in made.lake.store.get(path)
+        assert status == (503 if tells else 200), path
+    assert statuses["gallery/images.html"] == 503 and statuses["gallery/index.html"] == 200
+
+
+def test_the_index_itself_is_not_given(site):
+    for name in ("pictures.parquet", "terms.parquet", "entries.vectors.npy"):
+        assert get(site, f"/search/{name}").status == 404
 
 
 def test_safety_that_is_stricter_by_now_hides_without_a_new_gallery(made):
