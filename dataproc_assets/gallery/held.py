@@ -47,8 +47,9 @@ class Held:
     def by_ledger(self, index: Index) -> np.ndarray:
         """bool (entries,): those that the ledgers name, which is found in no time."""
         hidden = index.mask(index.of_keys(self._keys("quarantine")))
-        for kind, value in read_ledger(self._store, "takedown").select("kind", "value").rows():
-            hidden[_taken(index, kind, value)] = True
+        taken = read_ledger(self._store, "takedown").group_by("kind").agg("value").rows()
+        for kind, values in taken:
+            hidden[_taken(index, kind, pl.Series(values, dtype=pl.String))] = True
         return hidden
 
     def _find(self, index: Index) -> np.ndarray:
@@ -68,15 +69,16 @@ class Held:
         return self._known[1]
 
 
-def _taken(index: Index, kind: str, value: str) -> np.ndarray:
-    """The entries that a takedown names; all of them where its kind is not known here."""
+def _taken(index: Index, kind: str, values: pl.Series) -> np.ndarray:
+    """The entries that takedowns of a kind name; all of them where it is not known here."""
     if kind == "key":
-        return index.of_keys([value])
+        return index.of_keys(values.to_list())
     if kind == "hash":
-        return index.having("hash", value.lower())
+        return index.having_any("hash", values.str.to_lowercase())
     if kind == "post":
-        return index.having("post", value)
+        return index.having_any("post", values)
     if kind == "artist":
-        spelt = pl.select(joined(text_spelling(pl.lit(value)))).item()
-        return index.having("artist", value if "/" in value else spelt)
+        user = pl.col("value").str.contains("/", literal=True)
+        spelt = pl.when(user).then("value").otherwise(joined(text_spelling(pl.col("value"))))
+        return index.having_any("artist", values.to_frame("value").select(spelt).to_series())
     return np.arange(len(index))

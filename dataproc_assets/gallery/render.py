@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dataproc_assets.gallery.pictures import THUMBS, is_digest, picture_path
 from dataproc_assets.gallery.view import Page
 
 NAVIGATION = [
@@ -43,6 +44,22 @@ SERVED_POLICY = (
     f"script-src {_source(SCRIPT)}; base-uri 'none'; form-action 'self'"
 )
 _UNITS = ["bytes", "kB", "MB", "GB", "TB"]
+
+
+class EveryPicture(Mapping[str, str]):
+    """The path of any picture: those that no page of the gallery shows are drawn on demand."""
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, str) and is_digest(digest)
+
+    def __getitem__(self, digest: str) -> str:
+        return picture_path(THUMBS, digest)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class Renderer:

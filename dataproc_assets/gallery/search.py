@@ -90,6 +90,11 @@ class Index:
             return np.empty(0, np.int64)
         return rows["entries"][place].to_numpy().astype(np.int64)
 
+    def having_any(self, field: str, values: pl.Series) -> np.ndarray:
+        """The entries, sorted, that have any of some values of a field; int64 (n,)."""
+        rows = self._values(field).filter(pl.col("value").is_in(values.implode()))
+        return rows["entries"].explode().drop_nulls().unique().sort().to_numpy().astype(np.int64)
+
     def named(self, name: str) -> np.ndarray:
         """The entries that go by a key, an image_id, a post or a hash; int64 (n,)."""
         found = [self.having(field, name.lower()) for field in ("image", "hash")]

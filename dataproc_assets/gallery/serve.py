@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from threading import BoundedSemaphore
 from urllib.parse import unquote, urlsplit
 
-from dataproc_assets.gallery.site import HTML, TEXT, Answer, Site
+from dataproc_assets.gallery.response import HTML, TEXT, Answer
+from dataproc_assets.gallery.site import Site
 from dataproc_assets.storage.layout import gallery_path
 from dataproc_assets.storage.objects import ObjectStore
 

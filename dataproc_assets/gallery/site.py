@@ -1,7 +1,7 @@
 """What the server answers beside the gallery's files: search, explain, and pictures on demand."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -27,11 +27,11 @@ from dataproc_assets.gallery.pictures import (
     PREVIEWS,
     THUMBS,
     ReadPicture,
-    is_digest,
     picture_path,
 )
 from dataproc_assets.gallery.query import parse_query
-from dataproc_assets.gallery.render import Renderer
+from dataproc_assets.gallery.render import EveryPicture, Renderer
+from dataproc_assets.gallery.response import HTML, TEXT, Answer
 from dataproc_assets.gallery.samples import DRAWN
 from dataproc_assets.gallery.search import Index, NotReadyError, load_index
 from dataproc_assets.gallery.served import EXPLAIN, SEARCH
@@ -42,18 +42,8 @@ from dataproc_assets.storage.layout import gallery_path
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.version import __version__
 
-HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 _EXPLAINED = re.compile(rf'{re.escape(EXPLAIN)}\?of=([^"]+)"'.encode())
 PICTURES = (THUMBS, PREVIEWS, DRAWN)  # folders of files that are named by the original's digest
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Status, content type and body."""
-
-    status: HTTPStatus
-    kind: str
-    body: bytes
 
 
 @dataclass(frozen=True)
@@ -71,22 +61,6 @@ class Means:
     embed: Embed
     state: Callable[[], str]
     shown: Callable[[], pl.Series]
-
-
-class EveryPicture(Mapping[str, str]):
-    """The path of any picture: those that no page of the gallery shows are drawn on demand."""
-
-    def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, str) and is_digest(digest)
-
-    def __getitem__(self, digest: str) -> str:
-        return picture_path(THUMBS, digest)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 class Site:

@@ -10,8 +10,8 @@ from http import HTTPStatus
 import pytest
 
 from dataproc_assets.config.gallery import GalleryConfig, SearchConfig
+from dataproc_assets.gallery.response import Answer
 from dataproc_assets.gallery.serve import LONGEST, gallery_server, is_loopback, read_page
-from dataproc_assets.gallery.site import Answer
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from PIL import Image
 from dataproc_assets.commands.gallery import the_site
 from dataproc_assets.gallery.answers import NoWordsError
 from dataproc_assets.gallery.pictures import picture_path
-from dataproc_assets.gallery.site import HTML, Answer, Means, Site
+from dataproc_assets.gallery.response import HTML, Answer
+from dataproc_assets.gallery.site import Means, Site
 from dataproc_assets.storage.ledger import append_ledger
 from dataproc_assets_tests.defs.world import (
     AI,
