@@ -21,6 +21,7 @@ from dataproc_assets.models.base import DecodedImage
 from dataproc_assets.release.denoiser import CURVE, DRAWN
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.previews import read_previews
+from dataproc_assets.release.publish import read_train
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import denoiser_path, release_path
@@ -64,7 +65,8 @@ def gallery_tables(lake: Lake) -> GalleryTables:
     names = {name: present_name(lake.store, name) for name in project.releases}
     manifests = [read_manifest(lake.store, release_path(name)) for name in names.values()]
     trained = [read_manifest(lake.store, denoiser_path(names[name])) for name in sorted(names)]
-    denoisers = [manifest for manifest in trained if manifest]
+    there = {manifest.name for manifest in manifests if manifest}
+    denoisers = [manifest for manifest in trained if manifest and manifest.name in there]
     return replace(
         shown_tables(lake),
         edges=pl.concat([lake.read("dedup_cross"), below]).collect(),
@@ -84,10 +86,11 @@ def _embedded(lake: Lake) -> Embedded:
 
 
 def _drawn(lake: Lake, denoisers: list[Manifest]) -> pl.DataFrame:
-    """What the releases' denoisers drew of held-out prompts."""
+    """What the releases' denoisers drew of held-out prompts, but those of revoked images."""
     schema = SCHEMAS["drawn"]
     frames = [
         from_parquet(lake.store.get(f"{manifest.root}/{DRAWN}"))
+        .join(read_train(lake.store, manifest.name), on="image_id", how="semi")
         .with_columns(release=pl.lit(manifest.name))
         .select(schema.names())
         for manifest in denoisers

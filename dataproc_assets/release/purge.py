@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dataproc_assets.release.manifest import MANIFEST, Manifest, read_manifest
 from dataproc_assets.release.revocations import Revoked
-from dataproc_assets.release.revoked import revoked_rows
+from dataproc_assets.release.revoked import revoked_rows, state_rows
 from dataproc_assets.release.rows import read_tables
 from dataproc_assets.release.scrub import Artefact, delete_denoiser_parts, scrub_latent_parts
 from dataproc_assets.release.shards import Say
@@ -131,6 +131,7 @@ def _delete_past(store: ObjectStore, name: str, old: Manifest | None, revoked: R
     if latents is not None and old is not None and latents.inputs["release"] == old.digest:
         latents = None
     if latents is not None and revoked_rows(store, latents, revoked).height:
+        found += delete_denoiser_parts(store, state_rows(store, latents)["image_id"].to_list())
         for folder in (denoiser_path(name), latents_path(name)):
             files, versions = delete_folder(store, folder)
             found += files

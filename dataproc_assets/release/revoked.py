@@ -35,13 +35,19 @@ def revoked_rows(store: ObjectStore, state: Manifest, revoked: Revoked) -> pl.Da
 
     Raises LostTableError where a table is not there as it was published.
     """
+    return revoked.among(state_rows(store, state)) if revoked else IMAGES.to_frame()
+
+
+def state_rows(store: ObjectStore, state: Manifest) -> pl.DataFrame:
+    """image_id and sha256 of all images that a state of a release or of latents holds, sorted.
+
+    Raises LostTableError where a table is not there as it was published.
+    """
     found = [IMAGES.to_frame()]
-    if revoked:
-        tables = [path for path in state.files if "/" not in path and path.endswith(".parquet")]
-        for path in tables:
+    for path in state.files:
+        if "/" not in path and path.endswith(".parquet"):
             data = _published(store, f"{state.root}/{path}", state.files[path])
-            rows = pl.read_parquet(BytesIO(data), columns=IMAGES.names())
-            found.append(revoked.among(rows))
+            found.append(pl.read_parquet(BytesIO(data), columns=IMAGES.names()))
     return pl.concat(found).sort(IMAGES.names())
 
 

@@ -101,6 +101,8 @@ def delete_denoiser_parts(store: ObjectStore, image_ids: Collection[str]) -> lis
     """
     found = []
     ids = sorted(image_ids)
+    if not ids:
+        return found
     for path in store.list(denoiser_parts_path("").rstrip("/"))["path"]:
         if not path.endswith(LOSSES):
             continue

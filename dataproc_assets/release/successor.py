@@ -3,7 +3,9 @@
 import json
 import re
 import tarfile
+import time
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from dataproc_assets.release.manifest import FileEntry, Manifest, read_manifest
 from dataproc_assets.release.publish import FORMAT, write_tables
 from dataproc_assets.release.rows import read_tables, release_counts
 from dataproc_assets.release.select import Step
-from dataproc_assets.release.shards import Say
+from dataproc_assets.release.shards import EVERY_SECONDS, Say
 from dataproc_assets.release.tars import Sample, Written, shard_name, write_tar
 from dataproc_assets.storage.digest import frame_digest, json_digest
 from dataproc_assets.storage.layout import release_path
@@ -27,6 +29,7 @@ from dataproc_assets.storage.withdrawn import read_withdrawn
 
 NUMBERED = re.compile(r"(.+)\.(\d+)")
 STEP = "revoked"  # the funnel's last
+AT_A_TIME = 4  # shards; a bucket copies most of them itself
 
 
 def successor_name(store: ObjectStore, old: Manifest) -> str:
@@ -131,18 +134,34 @@ def copy_shards(
     dropped: Collection[str],
     say: Say,
 ) -> None:
-    """Copy shards to their new names, and rewrite those of `changed` without some samples."""
-    for number, (path, new) in enumerate(names.items(), start=1):
+    """Copy shards to their new names, and rewrite those of `changed` without some samples.
+
+    Raises the error of the first shard that cannot be written; those not begun then stay away.
+    """
+
+    def one(path: str) -> None:
         source, entry = f"{old.root}/{path}", old.files[path]
         if path not in changed:
-            build.copy(new, source, entry)
-            continue
+            build.copy(names[path], source, entry)
+            return
 
-        def make(local: Path, source: str = source, entry: FileEntry = entry) -> Written:
+        def make(local: Path) -> Written:
             return write_tar(local, _others(store, source, entry, dropped))
 
-        build.write_file(new, make)
-        say(f"{build.folder}: {path} rewritten, {number} of {len(names)} shards")
+        build.write_file(names[path], make)
+
+    said = time.monotonic()
+    with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="successor") as pool:
+        waiting = [pool.submit(one, path) for path in names]
+        try:
+            for done, future in enumerate(as_completed(waiting), start=1):
+                future.result()
+                if time.monotonic() - said >= EVERY_SECONDS or done == len(names):
+                    say(f"{build.folder}: {done} of {len(names)} shards")
+                    said = time.monotonic()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _others(

@@ -1,12 +1,13 @@
 """Deleting a release that another has taken the place of, or past states that hold an image."""
 
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from dataproc_assets.release.manifest import MANIFEST, Manifest, parse_manifest
 from dataproc_assets.release.revocations import Revoked
-from dataproc_assets.release.revoked import LostTableError, revoked_rows
-from dataproc_assets.release.scrub import Artefact, delete
+from dataproc_assets.release.revoked import LostTableError, revoked_rows, state_rows
+from dataproc_assets.release.scrub import Artefact, delete, delete_denoiser_parts
 from dataproc_assets.release.states import State, states
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import (
@@ -67,12 +68,18 @@ def delete_withdrawn(store: ObjectStore, name: str) -> Gone:
 def delete_past(store: ObjectStore, name: str, revoked: Revoked) -> Gone:
     """Delete the past states of a release, and of its latents, that hold a revoked image.
 
-    With them goes what no state names, of which nobody knows what it holds. Of a denoiser, whose
-    past states nothing reads, they all go.
+    With them goes what was learned from them, and what no state names, of which nobody knows what
+    it holds. Of a denoiser, whose past states nothing reads, they all go.
     """
     artefacts, count = [], 0
     for folder in (release_path(name), latents_path(name)):
-        found, gone = _prune(store, folder, revoked)
+        bad = [
+            state
+            for state in states(store, folder)
+            if not state.published and _holds(store, state, revoked)
+        ]
+        artefacts += delete_denoiser_parts(store, _ids(store, bad))
+        found, gone = _prune(store, folder, bad)
         artefacts += found
         count += gone
     if count:
@@ -80,12 +87,12 @@ def delete_past(store: ObjectStore, name: str, revoked: Revoked) -> Gone:
     return artefacts, count
 
 
-def _prune(store: ObjectStore, folder: str, revoked: Revoked) -> Gone:
+def _prune(store: ObjectStore, folder: str, bad: list[State]) -> Gone:
+    """Delete some past states of a folder, and what no state names."""
     versions = list(all_versions(store, f"{folder}/"))
     if not versions:
         return [], 0
     known = states(store, folder)
-    bad = [state for state in known if not state.published and _holds(store, state, revoked)]
     good = [state for state in known if state not in bad]
     kept = _kept(folder, good, versions)
     roots = tuple(f"{state.manifest.root}/" for state in bad)
@@ -116,6 +123,15 @@ def _holds(store: ObjectStore, state: State, revoked: Revoked) -> bool:
         return revoked_rows(store, state.manifest, revoked).height > 0
     except LostTableError:  # nobody can know what it holds
         return True
+
+
+def _ids(store: ObjectStore, known: list[State]) -> set[str]:
+    """The images of some states, as far as they can be known."""
+    found: set[str] = set()
+    for state in known:
+        with suppress(LostTableError):
+            found |= set(state_rows(store, state.manifest)["image_id"])
+    return found
 
 
 def _kept(folder: str, good: list[State], versions: list[ObjectVersion]) -> set[tuple[str, str]]:

@@ -423,6 +423,25 @@ def test_killed_and_more_is_revoked_meanwhile(made, tmp_path, crawl):
         assert verify(store, "small") == check_latents(store, "small") == []
 
 
+def test_latents_of_another_release_of_the_name_go_with_what_was_learned_from_them(
+    made, tmp_path, crawl
+):
+    store = copied(made, ObjectStore(str(tmp_path / "store")))
+    gone = read_train(store, "small").head(1)
+    for path in store.list("releases")["path"]:
+        store.delete(path)
+    less = crawl.images.filter(pl.col("image_id") != gone["image_id"][0])
+    run(store, type(crawl)(less, crawl.sanitized, crawl.addresses), CONFIG)
+    release = tree(store)
+    done = clear(store, revoke_rows(store, gone))
+    assert done is not None and done.successor is None
+    assert store.list("latents").is_empty() and store.list("denoisers").is_empty()
+    assert [p for p in tree(store) if p.startswith("releases/")] == [
+        p for p in release if p.startswith("releases/")
+    ]
+    assert traces(store, crawl, gone) == []
+
+
 PURGING = """
 import sys
 from dataproc_assets.release.purge import purge
