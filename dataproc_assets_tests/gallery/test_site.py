@@ -347,6 +347,8 @@ def test_explain_tells_the_whole_way_with_pictures(site, made):
                   "webdataset/", "Tags", "Addresses"):  # fmt: skip
         assert words in read.text, words
     assert "Withheld" not in read.text
+    anchors = [link[1:] for link in read.links if link.startswith("#table")]
+    assert len(anchors) >= 9 and all(f'id="{anchor}"' in read.html for anchor in anchors)
 
 
 def test_explain_marks_the_rule_that_dropped(site):
