@@ -12,8 +12,9 @@ PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # Ed25519, 32 byte
 class TakedownConfig(StrictModel):
     """The public keys whose revocations are honoured; a release's manifest names them too.
 
-    A key that is replaced stays in the list as long as releases name it. Without any key nothing
-    can be revoked.
+    Without any key nothing can be revoked. A key that is replaced stays in the list as long as it
+    has signed a revocation that counts. A reader without this configuration trusts the keys that
+    the release names: one that holds what a newer key revoked is refused until it is purged.
     """
 
     public_keys: list[PublicKey] = Field(default_factory=list)

@@ -52,11 +52,14 @@ class Revoked:
         image_ids: the ids that the images had in releases.
         dates: when each SHA-256 was first revoked, ISO 8601.
         files: the revocations' bytes by path below the storage root.
+        unknown: SHA-256 of images that a key revoked which is not trusted, with what a person is
+            told where rows hold one: then nobody can know whether it may be used.
     """
 
     image_ids: frozenset[str] = frozenset()
     dates: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def sha256s(self) -> frozenset[str]:
@@ -64,15 +67,22 @@ class Revoked:
         return frozenset(self.dates)
 
     def __bool__(self) -> bool:
-        return bool(self.dates)
+        return bool(self.dates or self.unknown)
 
     def among(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The revoked ones of rows that have a `sha256`."""
+        """The revoked ones of rows that have a `sha256`. Raises RevocationError for `unknown`."""
+        self._require_known(rows)
         return rows.filter(pl.col("sha256").is_in(sorted(self.sha256s)))
 
     def without(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The other ones."""
+        """The other ones. Raises RevocationError for `unknown`."""
+        self._require_known(rows)
         return rows.filter(~pl.col("sha256").is_in(sorted(self.sha256s)))
+
+    def _require_known(self, rows: pl.DataFrame) -> None:
+        hits = rows.filter(pl.col("sha256").is_in(sorted(self.unknown)))["sha256"]
+        for sha256 in hits.sort().head(1):
+            raise RevocationError(self.unknown[sha256])
 
     def date_of(self, sha256s: Collection[str]) -> str:
         """The day on which the last of some of these images was revoked."""
@@ -107,7 +117,7 @@ def revoke(
             "to public_keys there, so that readers of releases know whom to trust"
         )
     calendar_date.fromisoformat(date)
-    known = [row for _, value in _files(store, trusted) for row in value["images"]]
+    known = [row for _, value in _strict(store, trusted) for row in value["images"]]
     there = pl.DataFrame(known, schema=IMAGES, orient="row")
     new = images.select(IMAGES.names()).unique().join(there, on=IMAGES.names(), how="anti")
     if new.is_empty():
@@ -132,20 +142,54 @@ def read_revocations(store: ObjectStore, trusted: Collection[str] = ()) -> Revok
     Raises RevocationError, naming the file, for one that is forged, changed or unreadable: no
     revocation is ever passed over.
     """
+    for _ in _strict(store, trusted):
+        pass
+    return revocations_for(store, trusted)
+
+
+def revocations_for(store: ObjectStore, trusted: Collection[str]) -> Revoked:
+    """As `read_revocations`, for a reader of one release, who trusts the keys that it names.
+
+    A revocation by another key, such as the one that took the place of those, is no matter for a
+    release that holds none of its images, and `unknown` to one that does.
+
+    Raises RevocationError, naming the file, for one that is changed or unreadable.
+    """
     ids: set[str] = set()
     dates: dict[str, str] = {}
-    files = {}
-    for path, value in _files(store, trusted):
+    files: dict[str, bytes] = {}
+    unknown: dict[str, str] = {}
+    for path, value in _files(store):
         files[path] = _to_json(value)
+        if trusted and value["public_key"] not in trusted:
+            unknown |= {row["sha256"]: _stranger(store, path, value) for row in value["images"]}
+            continue
         for row in value["images"]:
             ids.add(row["image_id"])
             sha256 = row["sha256"]
             dates[sha256] = min(dates.get(sha256, value["date"]), value["date"])
-    return Revoked(frozenset(ids), dict(sorted(dates.items())), files)
+    unknown = {sha256: told for sha256, told in unknown.items() if sha256 not in dates}
+    return Revoked(frozenset(ids), dict(sorted(dates.items())), files, unknown)
 
 
-def _files(store: ObjectStore, trusted: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The path and the content of each revocation, verified, by path."""
+def _strict(store: ObjectStore, trusted: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As `_files`. Raises RevocationError where one is signed by a key that is not trusted."""
+    for path, value in _files(store):
+        if trusted and value["public_key"] not in trusted:
+            raise RevocationError(_stranger(store, path, value))
+        yield path, value
+
+
+def _stranger(store: ObjectStore, path: str, value: dict[str, Any]) -> str:
+    return (
+        f"{store.uri(path)} is signed by the key {value['public_key']}, which neither "
+        "conf/takedown.yaml nor the release names: find out who wrote it; add the key to "
+        "public_keys if it is your team's, else remove the file"
+    )
+
+
+def _files(store: ObjectStore) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The path and the content of each revocation as it was signed, by path."""
     for path in store.list(revocations_path())["path"]:
         data = store.get(path)
         try:
@@ -155,12 +199,6 @@ def _files(store: ObjectStore, trusted: Collection[str]) -> Iterator[tuple[str, 
                 f"{store.uri(path)} is not a revocation as it was signed: restore it from a copy; "
                 "until then nothing that reads releases can know what was revoked"
             ) from None
-        if trusted and value["public_key"] not in trusted:
-            raise RevocationError(
-                f"{store.uri(path)} is signed by the key {value['public_key']}, which neither "
-                "conf/takedown.yaml nor the release names: find out who wrote it; add the key to "
-                "public_keys if it is your team's, else remove the file"
-            )
         yield path, value
 
 

@@ -6,7 +6,7 @@ from io import BytesIO
 import polars as pl
 
 from dataproc_assets.release.manifest import FileEntry, Manifest
-from dataproc_assets.release.revocations import IMAGES, Revoked, read_revocations
+from dataproc_assets.release.revocations import IMAGES, Revoked, revocations_for
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.withdrawn import withdrawals
@@ -25,9 +25,10 @@ def revoked_of(store: ObjectStore, release: Manifest, trusted: Collection[str] =
         release: its manifest, which names the keys that it trusts.
         trusted: public keys that are trusted too, those of the configuration where there is one.
 
-    Raises RevocationError where a revocation cannot be trusted.
+    Raises RevocationError where a revocation was changed. What is returned raises it where rows
+    hold an image that a key revoked which is not trusted.
     """
-    return read_revocations(store, {*trusted, *release.revokers})
+    return revocations_for(store, {*trusted, *release.revokers})
 
 
 def revoked_rows(store: ObjectStore, state: Manifest, revoked: Revoked) -> pl.DataFrame:

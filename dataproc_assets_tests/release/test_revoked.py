@@ -208,11 +208,26 @@ def test_one_that_is_forged_is_refused_by_every_reader(store, gone, tmp_path, hu
         lambda: plan_fetch(store, "small"),
         lambda: plan_unpack(store, "small"),
         lambda: push(store, "small", "ada/small", token=TOKEN, endpoint=hub.url),
+        lambda: clear(store),
     ):
         with pytest.raises(RevocationError, match=r"which neither conf/takedown\.yaml nor"):
             reader()
     assert hub.repos == {}
     assert read_train(ObjectStore(str(tmp_path / "out")), "small").height == 9
+
+
+def test_one_by_a_newer_key_is_no_matter_for_a_release_without_its_images(store, tmp_path):
+    """Else every release would be lost to its readers once a team has a new key."""
+    bring(store, tmp_path / "out")
+    forge(store, pl.DataFrame({"image_id": ["f" * 32], "sha256": ["f" * 64]}))
+    assert read_train(store, "small").height == 9
+    assert len(LatentBatches(store.url, "small", batch_size=1)) == 9
+    assert [problems for _, problems in faults(store, published(store))] == [[], []]
+    assert len(unpack(plan_unpack(store, "small"), tmp_path / "unpacked").cautions) == 1
+    bring(store, tmp_path / "out")
+    assert len(list((tmp_path / "out" / revocations_path()).iterdir())) == 1
+    with pytest.raises(RevocationError):
+        read_revocations(store, [PUBLIC])
 
 
 def test_one_that_is_changed_is_refused_by_every_reader(store, gone, tmp_path, hub):
