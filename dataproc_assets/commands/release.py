@@ -95,7 +95,8 @@ def fetch_release(
     What holds revoked images is refused. Fetched again, a folder learns what was revoked since.
     """
     from dataproc_assets.commands.bar import bytes_bar
-    from dataproc_assets.release.fetch import FetchError, fetch, plan_fetch
+    from dataproc_assets.release.fetch import fetch
+    from dataproc_assets.release.fetch_plan import FetchError, plan_fetch
     from dataproc_assets.release.revocations import RevocationError
     from dataproc_assets.release.states import UnknownStateError
 

@@ -1,10 +1,13 @@
 """Releases that were withdrawn: what is left of one is a file that names the one in its place."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 from dataproc_assets.storage.layout import withdrawn_path
 from dataproc_assets.storage.objects import ObjectStore
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,23 @@ class Withdrawn:
 
 
 def read_withdrawn(store: ObjectStore, name: str) -> Withdrawn | None:
-    """What stands for a release that was withdrawn; None for any other."""
+    """What stands for a release that was withdrawn; None for any other.
+
+    Raises ValueError where it was changed: it must name that release, and a name in its place.
+    """
     try:
-        return Withdrawn(**json.loads(store.get(withdrawn_path(name))))
+        data = store.get(withdrawn_path(name))
     except FileNotFoundError:
         return None
+    try:
+        found = Withdrawn(**json.loads(data))
+    except (ValueError, TypeError):
+        found = None
+    if found is None or found.name != name or not NAME.fullmatch(found.replaced_by or name):
+        raise ValueError(
+            f"{store.uri(withdrawn_path(name))} is not what a purge wrote: restore it from a copy"
+        )
+    return found
 
 
 def withdrawals(store: ObjectStore, name: str) -> list[Withdrawn]:

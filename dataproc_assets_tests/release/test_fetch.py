@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import dataproc_assets
-from dataproc_assets.release.fetch import Fetched, FetchError, fetch, plan_fetch
+from dataproc_assets.release.fetch import Fetched, fetch
+from dataproc_assets.release.fetch_plan import FetchError, plan_fetch
 from dataproc_assets.release.manifest import MANIFEST, read_manifest, verify, verify_latents
 from dataproc_assets.release.states import UnknownStateError, states
 from dataproc_assets.release.unpack_plan import plan_unpack
@@ -162,7 +163,8 @@ def test_two_at_once_into_one_folder(released, tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from dataproc_assets.release.fetch import fetch, plan_fetch
+from dataproc_assets.release.fetch import fetch
+from dataproc_assets.release.fetch_plan import plan_fetch
 from dataproc_assets.storage.objects import ObjectStore
 left = int(sys.argv[3])
 
@@ -178,7 +180,8 @@ FULL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 from pathlib import Path
-from dataproc_assets.release.fetch import fetch, plan_fetch
+from dataproc_assets.release.fetch import fetch
+from dataproc_assets.release.fetch_plan import plan_fetch
 from dataproc_assets.storage.objects import ObjectStore
 fetch(plan_fetch(ObjectStore(sys.argv[1]), "small"), Path(sys.argv[2]))
 """

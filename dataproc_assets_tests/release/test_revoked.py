@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from dataproc_assets.loader import LatentBatches
-from dataproc_assets.release.fetch import FetchError, fetch, plan_fetch
+from dataproc_assets.release.fetch import fetch
+from dataproc_assets.release.fetch_plan import FetchError, plan_fetch
 from dataproc_assets.release.latent_checks import check_latents
 from dataproc_assets.release.manifest import MANIFEST, read_manifest, verify
 from dataproc_assets.release.publish import read_train

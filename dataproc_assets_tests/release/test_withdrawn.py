@@ -1,5 +1,6 @@
 """A project whose release was withdrawn: what is made of it, and what its commands say."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -115,6 +116,18 @@ def test_a_release_names_the_keys_of_the_configuration(world: World):
     assert manifest is not None and manifest.revokers == [PUBLIC]
     one = read_manifest(world.lake.store, "releases/demo")
     assert one is not None and one.revokers == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "../../a"}, {"replaced_by": "../a"}, {"name": "b"}, {"more": 1}, None]
+)
+def test_one_that_was_changed_leads_nowhere(world: World, change):
+    store = world.lake.store
+    told = {"name": "a", "digest": "", "replaced_by": "a.1", "date": ""} | (change or {})
+    data = json.dumps(told).encode() if change else b"{"
+    store.put("releases/a/withdrawn.json", data)
+    with pytest.raises(ValueError, match="is not what a purge wrote: restore it"):
+        present_name(store, "a")
 
 
 def test_a_loop_of_names_ends(world: World):
