@@ -207,6 +207,12 @@ def _claimed(plan: Plan, folder: Path) -> Iterator[None]:
             "latents": plan.latents.digest if plan.latents else None,
         }
         held = json.loads(label.read_bytes()) if label.is_file() else wanted
+        for gone in plan.withdrawn:
+            if held["release"] == gone.digest:
+                raise UnpackError(
+                    f"{folder} holds images of {gone.name!r}, of which some are revoked: {gone}; "
+                    "delete that folder, or name a new one"
+                )
         if held != wanted and held != wanted | {"latents": None}:
             raise UnpackError(
                 f"{folder} holds the split {held['split']} of release {held['release'][:16]} "

@@ -17,7 +17,7 @@ from dataproc_assets.release.sd_scripts import cache_suffix, cautions
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.withdrawn import present_name, withdrawals
+from dataproc_assets.storage.withdrawn import Withdrawn, present_name, withdrawals
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.[a-z0-9]{1,8}")
 
@@ -27,7 +27,8 @@ class Plan:
     """What is to be unpacked: a split of a release by a recipe, and its latents where wanted.
 
     `entries` are sd-scripts' metadata by the images' file names, without those of `revoked`,
-    which has the width and height of images that must not be unpacked.
+    which has the width and height of images that must not be unpacked. `withdrawn` are the
+    releases that this one took the place of.
     """
 
     store: ObjectStore
@@ -38,6 +39,7 @@ class Plan:
     entries: dict[str, dict[str, Any]]
     cautions: list[str] = field(default_factory=list)
     revoked: dict[str, tuple[int, int]] = field(default_factory=dict)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
 
     def shards(self) -> list[tuple[Manifest, str]]:
         """The tars of the images, then those of the latents."""
@@ -118,7 +120,7 @@ def plan_unpack(
     if encoded is not None:
         said += _failed(encoded, entries)
     without = {file: (width, height) for file, width, height in left_out.iter_rows()}
-    return Plan(store, release, encoded, chosen, split, entries, said, without)
+    return Plan(store, release, encoded, chosen, split, entries, said, without, gone)
 
 
 def _table(store: ObjectStore, release: Manifest, recipe: str, split: str) -> pl.DataFrame:

@@ -296,6 +296,25 @@ def test_the_name_is_never_given_again(store, crawl):
     assert tree(store) == before
 
 
+def test_a_release_without_tars_and_one_that_loses_a_split(crawl, tmp_path):
+    store = ObjectStore(str(tmp_path))
+    run(store, crawl, release_config(name="tables", formats=["parquet"]))
+    rows = read_train(store, "tables")
+    run(store, crawl, CONFIG)
+    split = read_train(store, "small").filter(pl.col("split") == "validation")
+    revoked = revoke_rows(store, pl.concat([rows.head(1), split.select(rows.columns)]).unique())
+    gone = len(revoked.sha256s)
+    for name in ("tables", "small"):
+        before = read_train(store, name)
+        assert before.height == rows.height - gone
+        clear(store, revoked, name)
+        assert read_train(store, f"{name}.1").drop("shard").equals(before.drop("shard"))
+        assert verify(store, name) == []
+    manifest = manifest_of(store, "small.1")
+    assert manifest.files["validation.parquet"].rows == 0
+    assert not any("/validation" in path for path in manifest.files if path.endswith(".tar"))
+
+
 def test_where_every_image_is_revoked_nothing_takes_its_place(store, crawl):
     rows = read_train(store, "small")
     done = clear(store, revoke_rows(store, rows))

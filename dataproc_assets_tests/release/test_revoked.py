@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from dataproc_assets.loader import LatentBatches
+from dataproc_assets.release.extract import UnpackError
 from dataproc_assets.release.fetch import fetch
 from dataproc_assets.release.fetch_plan import FetchError, plan_fetch
 from dataproc_assets.release.latent_checks import check_latents
@@ -176,6 +177,8 @@ def test_unpack_leaves_them_out_and_takes_them_out(store, gone, tmp_path, latent
     }
     clear(store)
     plan = plan_unpack(store, "small", latents=latents)
+    with pytest.raises(UnpackError, match=r"of which some are revoked: .*; delete that folder"):
+        unpack(plan, folder)
     assert plan.release.name == "small.1" and len(plan.entries) == 7
     assert "'small.1' is in its place" in plan.cautions[0]
 
