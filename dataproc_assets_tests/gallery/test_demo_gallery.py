@@ -15,7 +15,7 @@ from dataproc_assets_tests.gallery.test_browser import grey, serving, walk
 from dataproc_assets_tests.gallery.test_site import Read, ask, get
 from dataproc_assets_tests.gallery.test_site import the_site as answers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
