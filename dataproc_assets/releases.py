@@ -16,7 +16,7 @@ from dataproc_assets.release.manifest import (
 )
 from dataproc_assets.release.revoked import LostTableError, revoked_of, revoked_rows, warning
 from dataproc_assets.release.states import State
-from dataproc_assets.storage.layout import latents_path, release_path, withdrawn_path
+from dataproc_assets.storage.layout import WITHDRAWN, latents_path, release_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.withdrawn import Withdrawn, present_name, withdrawals
 
@@ -52,8 +52,7 @@ def withdrawn(store: ObjectStore, names: Sequence[str] = ()) -> list[Withdrawn]:
 
     Of some names, or of all that are in the store, by name.
     """
-    ending = withdrawn_path("").rpartition("/")[2]
-    asked = names or sorted(_named(store, ending))
+    asked = names or sorted(_named(store, WITHDRAWN))
     return list(dict.fromkeys(each for name in asked for each in withdrawals(store, name)))
 
 

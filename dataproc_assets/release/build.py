@@ -25,6 +25,7 @@ from dataproc_assets.release.manifest import (
 from dataproc_assets.release.tars import Written
 from dataproc_assets.storage.copies import copy_object
 from dataproc_assets.storage.digest import bytes_digest, json_digest
+from dataproc_assets.storage.layout import WITHDRAWN
 from dataproc_assets.storage.objects import ObjectStore
 
 
@@ -156,15 +157,15 @@ def publish_once(
 def clean(store: ObjectStore, folder: str) -> list[str]:
     """Remove what is not of the published manifest from a folder; returns the paths removed.
 
-    With it goes what writes that were killed left. Nothing is removed where nothing is published:
-    it may be a run that is still at work.
+    What says that a release was withdrawn stays in any case; what writes that were killed left
+    goes too. Nothing is removed where nothing is published: it may be a run that is still at work.
     """
     manifest = read_manifest(store, folder)
     if manifest is None:
         return []
     kept = f"{manifest.root}/"
     paths = [path for path in store.list(folder)["path"] if not path.startswith(kept)]
-    left = [path for path in paths if path != f"{folder}/{MANIFEST}"]
+    left = [path for path in paths if path not in (f"{folder}/{MANIFEST}", f"{folder}/{WITHDRAWN}")]
     for path in left:
         store.delete(path)
     store.abandon(folder)

@@ -93,6 +93,7 @@ def publish(
             write_shards(build, config, rows, read, writers=writers, say=say)
         counts = release_counts(config, train, funnel)
         write_tables(build, config, train, counts, recipes or {})
+        _refuse_withdrawn(store, config)  # it may have been published and purged meanwhile
         return Manifest(
             name=config.name,
             root=build.root,
@@ -116,7 +117,12 @@ def publish(
             "conf/releases and give it a new `name`."
         )
 
-    return publish_once(store, release_path(config.name), digest, code_version, fill, conflict)
+    folder = release_path(config.name)
+    try:
+        return publish_once(store, folder, digest, code_version, fill, conflict)
+    except FileNotFoundError:
+        _refuse_withdrawn(store, config)  # then it was deleted while it was written
+        raise
 
 
 def read_train(store: ObjectStore, name: str) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """Every path below the storage root is built here."""
 
+WITHDRAWN = "withdrawn.json"
 LEDGERS = ("identity", "quarantine", "takedown", "print")
 
 
@@ -106,7 +107,7 @@ def latents_path(name: str) -> str:
 
 def withdrawn_path(name: str) -> str:
     """What stands for a release that was withdrawn, and names the one in its place."""
-    return f"{release_path(name)}/withdrawn.json"
+    return f"{release_path(name)}/{WITHDRAWN}"
 
 
 def denoiser_path(name: str) -> str:

@@ -17,16 +17,18 @@ import pytest
 
 import dataproc_assets
 from dataproc_assets.loader import LatentBatches
+from dataproc_assets.release.build import clean
 from dataproc_assets.release.encoded import latent_index
 from dataproc_assets.release.latent_checks import check_latents
 from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import Manifest, read_manifest, verify, verify_latents
 from dataproc_assets.release.publish import WithdrawnError, read_train
 from dataproc_assets.release.purge import Purged, purge
-from dataproc_assets.release.revocations import Revoked
+from dataproc_assets.release.revocations import Revoked, read_revocations
 from dataproc_assets.release.scrub import Artefact
 from dataproc_assets.release.states import states
 from dataproc_assets.release.tars import shard_name
+from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
@@ -294,6 +296,31 @@ def test_the_name_is_never_given_again(store, crawl):
     with pytest.raises(WithdrawnError, match=r"'small\.1' is in its place.* with a new `name`"):
         run(store, crawl, CONFIG)
     assert tree(store) == before
+
+
+def test_one_that_was_published_and_purged_meanwhile_does_not_come_back(crawl, tmp_path):
+    store = ObjectStore(str(tmp_path))
+    done = []
+
+    def read(*address) -> bytes:
+        if not done:
+            done.append(run(store, crawl))
+            clear(store, revoke_rows(store, read_train(store, "small").head(1)))
+        return read_address(*address)
+
+    with pytest.raises(WithdrawnError, match=r"'small\.1' is in its place"):
+        run(store, crawl, read=read, writers=1)
+    assert read_manifest(store, "releases/small") is None
+    clear(store, read_revocations(store), "small")
+    assert [p for p in tree(store) if "/small/" in p] == ["releases/small/withdrawn.json"]
+
+
+def test_cleaning_keeps_what_says_that_a_release_was_withdrawn(crawl, tmp_path):
+    store = ObjectStore(str(tmp_path))
+    run(store, crawl)
+    store.put("releases/small/withdrawn.json", b"x")
+    store.put("releases/small/left", b"x")
+    assert clean(store, "releases/small") == ["releases/small/left"]
 
 
 def test_a_release_without_tars_and_one_that_loses_a_split(crawl, tmp_path):
