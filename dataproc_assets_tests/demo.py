@@ -12,23 +12,23 @@ from pathlib import Path
 
 import polars as pl
 
-from dataproc_assets.config.project import Project, load_project
+from dataproc_assets.config.project import CONF, Project, load_project
 from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_crawl" / "crawl"
+STEPS = 200  # of the denoiser; the shipped ones lower its loss, and prove no more
 TRUTH = ROOT / "sample_crawl" / "ground_truth.yaml"
 DATAPROC = Path(sys.executable).with_name("dataproc")
 
 
 @dataclass
 class Demo:
-    """A folder with a Dagster instance, a bucket and a storage root of its own."""
+    """A folder with a Dagster instance, a configuration, a bucket and a storage root of its own."""
 
     home: Path
-    conf: Path | None = None
     env: dict[str, str] = field(default_factory=dict)
     profile: str = "local"
 
@@ -37,12 +37,20 @@ class Demo:
         """A folder in which nothing was run yet."""
         home.mkdir(parents=True)
         shutil.copy(ROOT / "dagster.yaml", home)
-        return cls(home)
+        made = cls(home)
+        shutil.copytree(CONF, made.conf)
+        release = made.conf / "releases" / "demo.yaml"
+        release.write_text(re.sub(r"(?m)^  steps: \d+", f"  steps: {STEPS}", release.read_text()))
+        return made
+
+    @property
+    def conf(self) -> Path:
+        """The shipped configuration, but for a denoiser that is trained for less long."""
+        return self.home / "conf"
 
     def environment(self) -> dict[str, str]:
         """The environment of its commands."""
-        chosen = {"DATAPROC_CONF": str(self.conf)} if self.conf else {}
-        chosen["DATAPROC_PROFILE"] = self.profile
+        chosen = {"DATAPROC_CONF": str(self.conf), "DATAPROC_PROFILE": self.profile}
         return {**os.environ, "DAGSTER_HOME": str(self.home), **chosen, **self.env}
 
     def command(self, *words: str, check: bool = True) -> str:

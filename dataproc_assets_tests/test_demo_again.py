@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from dataproc_assets.config.project import CONF
 from dataproc_assets.defs.sensors.crawl import crawl_changes
 from dataproc_assets.defs.sensors.passes import pending_passes, unencoded_releases
 from dataproc_assets.run import stale_steps
@@ -132,15 +131,12 @@ def test_a_changed_threshold_remakes_what_depends_on_it_and_scores_nothing(copy:
     }
     merged = {s: lake.info("metrics_merged", s) for s in lake.project.sources}
     kept = _kept(lake)
-    conf = copy.home / "conf"
-    shutil.copytree(CONF, conf)
-    rules = conf / "curation.yaml"
+    rules = copy.conf / "curation.yaml"
     text = rules.read_text()
     assert "column: clip_score, value: 1.2" in text
     rules.write_text(
         text.replace("column: clip_score, value: 1.2", "column: clip_score, value: 2.0")
     )
-    copy.conf = conf
     log = copy.command("run")
     assert "prefiltered" in log
     assert "images to score" not in log

@@ -97,10 +97,11 @@ def _of_url(lake: Lake, url: str) -> list[str]:
 
 
 def _taken_down(lake: Lake, text: str) -> str | None:
-    """What to tell of a name that the takedown ledger has; the page of a post goes by the post."""
+    """What to tell of a name that the takedown ledger has; a post and its pages go by each other."""
     entries = read_takedowns(lake.store)
     names = [text, text.lower(), text.rpartition("_")[0]]
-    for entry in entries.filter(pl.col("value").is_in(names)).head(1).to_dicts():
+    named = pl.col("value").is_in(names) | pl.col("value").str.starts_with(f"{text}_")
+    for entry in entries.filter(named).head(1).to_dicts():
         asked = entry["of"] or entry["id"]
         why = f" ({entry['reason']})" if entry["reason"] else ""
         return (

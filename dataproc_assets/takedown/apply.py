@@ -152,6 +152,7 @@ def _journal(lake: Lake, say: Say) -> Iterator[Snapshot]:
     yield before
     for path in (IMAGES, BEFORE):
         lake.store.delete(path)
+        delete_versions(lake.store, path)
 
 
 def _noted(lake: Lake, images: pl.DataFrame) -> list[dict[str, Any]]:

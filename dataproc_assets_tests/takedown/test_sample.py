@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from dataproc_assets.config.project import CONF
 from dataproc_assets.release.signing import private_key_from_env, public_hex
 from dataproc_assets_tests.demo import SAMPLE, Demo
 from dataproc_assets_tests.takedown.search import find_all
@@ -21,8 +20,6 @@ def test_an_artist_leaves_the_sample_and_the_same_crawl_brings_nothing_back(
     monkeypatch.setenv("DATAPROC_TAKEDOWN_KEY", "11" * 32)
     shutil.copytree(demo.home, tmp_path / "home", copy_function=shutil.copy2)
     copy = Demo(tmp_path / "home")
-    copy.conf = copy.home / "conf"
-    shutil.copytree(CONF, copy.conf)
     public = public_hex(private_key_from_env())
     keys = copy.conf / "takedown.yaml"
     keys.write_text(keys.read_text().replace("public_keys: []", f"public_keys: [{public}]"))
