@@ -97,7 +97,7 @@ def _of_url(lake: Lake, url: str) -> list[str]:
 
 
 def _taken_down(lake: Lake, text: str) -> str | None:
-    """What to tell of a name that the takedown ledger has; a post and its pages go by each other."""
+    """What to tell of a name in the takedown ledger; a post and its pages go by each other."""
     entries = read_takedowns(lake.store)
     names = [text, text.lower(), text.rpartition("_")[0]]
     named = pl.col("value").is_in(names) | pl.col("value").str.starts_with(f"{text}_")
