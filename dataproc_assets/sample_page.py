@@ -110,7 +110,6 @@ def _gradio() -> Any:
     # Before it is imported: nothing of this page is told to anyone.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         import gradio
     except ImportError as error:

@@ -116,7 +116,7 @@ EDITS: dict[str, tuple[str, dict[str, Any], dict[str, list[str | None]]]] = {
     "a metric's code": (
         "metrics/clip.yaml",
         {"version": 2},
-        {"todo": BOTH, "metrics_merged": BOTH},
+        {"todo": BOTH, "metrics_merged": BOTH, "gallery": [None]},
     ),
     "a metric's batches": ("metrics/clip.yaml", {"batch_size": 1}, {}),
     "the late metric's code": ("metrics/caption.yaml", {"version": 2}, {"caption": [None]}),

@@ -101,7 +101,7 @@ def test_partitions_are_sorted():
         ("gallery", {"images": 1}, {"gallery"}),
         ("releases.demo", {"seed": 1}, {"release"}),
         ("releases.demo.latents", {"batch_size": 1}, {"release", "latents"}),
-        ("metrics.clip", {"version": 2}, {"todo", "metrics_merged"}),
+        ("metrics.clip", {"version": 2}, {"todo", "metrics_merged", "gallery"}),
         ("metrics.clip", {"batch_size": 1}, set()),
         ("metrics.clip", {"seconds_per_image": 9.0}, set()),
         ("metrics.caption", {"version": 2}, {"caption"}),
