@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from dataproc_assets.config.gallery import GalleryConfig
 from dataproc_assets.defs.gallery import gallery_tables
 from dataproc_assets.diff.releases import Difference
 from dataproc_assets.diff.report import SHIFTS, by_parts, by_reason
@@ -27,17 +28,22 @@ def picture_reader(lake: Lake) -> ReadPicture:
     return read
 
 
+def groups(
+    cards: Cards, config: GalleryConfig, kind: str, named: dict[str, list[str]]
+) -> list[dict[str, Any]]:
+    """The keys of each reason: how many they are, and a draw of the pictures that may be shown."""
+    told = []
+    for reason, keys in named.items():
+        pictures = pl.DataFrame({"image_key": keys}).unique()
+        order = drawn(pictures, "image_key", config)["image_key"]
+        shown = cards.listed(order.head(config.samples))
+        told.append({"kind": kind, "reason": reason, "count": len(keys), "cards": shown})
+    return told
+
+
 def draw(lake: Lake, found: Difference, reasons: dict[str, list[str]]) -> str:
     """Write `gallery/diff.html` and return its path. What must not be shown is not."""
     config = lake.project.gallery
-
-    def groups(cards: Cards, kind: str, named: dict[str, list[str]]) -> list[dict[str, Any]]:
-        told = []
-        for reason, keys in named.items():
-            order = drawn(pl.DataFrame({"image_key": keys}), "image_key", config)["image_key"]
-            shown = cards.listed(order.head(config.samples))
-            told.append({"kind": kind, "reason": reason, "count": len(keys), "cards": shown})
-        return told
 
     def make(cards: Cards) -> Page:
         values = {
@@ -45,9 +51,9 @@ def draw(lake: Lake, found: Difference, reasons: dict[str, list[str]]) -> str:
             "other": found.other,
             "settings": [(".".join(p[1:]), old, new) for p, old, new in found.settings],
             "groups": [
-                *groups(cards, "added", by_reason(found.added, reasons)),
-                *groups(cards, "removed", by_reason(found.removed, reasons)),
-                *groups(cards, "other prompts", by_parts(found.changed)),
+                *groups(cards, config, "added", by_reason(found.added, reasons)),
+                *groups(cards, config, "removed", by_reason(found.removed, reasons)),
+                *groups(cards, config, "other prompts", by_parts(found.changed)),
             ],
             "balance": found.balance.head(2 * SHIFTS).to_dicts(),
         }

@@ -1,14 +1,12 @@
 """The page that shows what changed in a stage table, with pictures of whom it touches."""
 
-from typing import Any
-
 import polars as pl
 
 from dataproc_assets.defs.gallery import gallery_tables
-from dataproc_assets.diff.page import picture_reader
+from dataproc_assets.diff.page import groups, picture_reader
 from dataproc_assets.diff.table_report import by_columns, by_reason
 from dataproc_assets.diff.tables import TableDifference
-from dataproc_assets.gallery.cards import Cards, drawn
+from dataproc_assets.gallery.cards import Cards
 from dataproc_assets.gallery.extra import write_page
 from dataproc_assets.gallery.view import Page
 from dataproc_assets.storage.lake import Lake
@@ -20,14 +18,8 @@ def draw_table(lake: Lake, found: TableDifference) -> str:
     config = lake.project.gallery
     stands = _representatives(lake, found)
 
-    def groups(cards: Cards, kind: str, named: dict[str, list[str]]) -> list[dict[str, Any]]:
-        told = []
-        for reason, keys in named.items():
-            pictures = pl.DataFrame({"image_key": [stands.get(key, key) for key in keys]})
-            order = drawn(pictures.unique(), "image_key", config)["image_key"]
-            shown = cards.listed(order.head(config.samples))
-            told.append({"kind": kind, "reason": reason, "count": len(keys), "cards": shown})
-        return told
+    def named(keys: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {reason: [stands.get(key, key) for key in some] for reason, some in keys.items()}
 
     def make(cards: Cards) -> Page:
         values = {
@@ -36,9 +28,9 @@ def draw_table(lake: Lake, found: TableDifference) -> str:
             "made_of": [(name, old[:12], new[:12]) for name, old, new in found.made_of],
             "moves": found.moves.to_dicts(),
             "groups": [
-                *groups(cards, "added by", by_reason(found.added)),
-                *groups(cards, "removed by", by_reason(found.removed)),
-                *groups(cards, "changed in", by_columns(found.changed)),
+                *groups(cards, config, "added by", named(by_reason(found.added))),
+                *groups(cards, config, "removed by", named(by_reason(found.removed))),
+                *groups(cards, config, "changed in", named(by_columns(found.changed))),
             ],
         }
         title = f"{found.one.asked} → {found.other.asked}"
