@@ -1,6 +1,6 @@
 import io
 import json
-from hashlib import md5, sha256
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -21,16 +21,7 @@ from dataproc_assets_tests.defs.world import (
     pixiv_record,
 )
 from dataproc_assets_tests.takedown.search import find_all
-
-PICTURE = picture(100)
-NEEDLES = {
-    "key": TWIN[0].encode(),
-    "file name": b"100_p0",
-    "copy's key": TWIN[1].encode(),
-    "sha256": sha256(PICTURE).hexdigest().encode(),
-    "md5": md5(PICTURE).hexdigest().encode(),
-    "bytes": PICTURE,
-}
+from dataproc_assets_tests.takedown.twin import NEEDLES, PICTURE
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 import shutil
-from hashlib import md5, sha256
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,19 +17,11 @@ from dataproc_assets.takedown.apply import apply
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.receipts import Receipt, receipts
 from dataproc_assets.takedown.spread import enter_all
-from dataproc_assets_tests.defs.world import TWIN, World, picture
+from dataproc_assets_tests.defs.world import TWIN, World
 from dataproc_assets_tests.release.versioned import new_bucket
 from dataproc_assets_tests.takedown.search import find_all, is_in, unpacked
+from dataproc_assets_tests.takedown.twin import NEEDLES, PICTURE
 
-PICTURE = picture(100)
-NEEDLES = {
-    "key": TWIN[0].encode(),
-    "file name": b"100_p0",
-    "copy's key": TWIN[1].encode(),
-    "sha256": sha256(PICTURE).hexdigest().encode(),
-    "md5": md5(PICTURE).hexdigest().encode(),
-    "bytes": PICTURE,
-}
 TOLD = ("ledger/", "receipts/")
 
 
