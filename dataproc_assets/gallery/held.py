@@ -81,4 +81,6 @@ def _taken(index: Index, kind: str, values: pl.Series) -> np.ndarray:
         user = pl.col("value").str.contains("/", literal=True)
         spelt = pl.when(user).then("value").otherwise(joined(text_spelling(pl.col("value"))))
         return index.having_any("artist", values.to_frame("value").select(spelt).to_series())
+    if kind == "url":  # the posts that it means stand in the ledger before it, as entries
+        return np.empty(0, np.int64)
     return np.arange(len(index))

@@ -80,6 +80,13 @@ def test_an_artist_is_found_however_the_name_is_spelt(store, world, config):
     assert hidden(load_index(store), Held(store, lambda: "drawn", never, 0)) == ["pixiv/plain2"]
 
 
+def test_a_takedown_by_url_hides_no_more_than_the_posts_that_are_entered_for_it(store, index):
+    entry = {"kind": ["url"], "value": ["https://www.pixiv.net/artworks/5"]}
+    told = pl.DataFrame({**entry, "date": ["2024-06-01"], "reason": ["asked"]})
+    append_ledger(store, "takedown", told)
+    assert hidden(index, Held(store, lambda: "drawn", never, 0)) == []
+
+
 def test_a_takedown_of_a_kind_that_is_not_known_hides_everything(store, index):
     entry = {"kind": ["face"], "value": ["x"], "date": ["2024-06-01"], "reason": ["asked"]}
     append_ledger(store, "takedown", pl.DataFrame(entry))
