@@ -2,17 +2,16 @@
 
 import json
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import polars as pl
 
 from dataproc_assets.jobs.prepare import Prepared
-from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets.storage.scored import part_figures
 
 ROW_SCHEMA = pl.Schema(
     {"image_key": pl.String, "version": pl.String, "status": pl.String, "error": pl.String}
@@ -73,18 +72,12 @@ def write_part(
     store.delete(done_path(part))
     data = to_parquet(frame)
     store.put(part, data)
-    failed = frame.filter(pl.col("status") == "failed")["error"].to_list()
     seconds = about["seconds"]
     assert isinstance(seconds, dict)
     statistics = {
         **about,
         "seconds": {**seconds, "write": time.monotonic() - start},
-        "rows": frame.height,
-        "ok": frame.filter(pl.col("status") == "ok").height,
-        "retry": frame.filter(pl.col("status") == "retry").height,
-        "failed": dict(sorted(Counter(error.partition(":")[0] for error in failed).items())),
-        "bytes": len(data),
-        "digest": frame_digest(frame),
+        **part_figures(frame, data),
         "torch": version("torch"),
     }
     store.put(done_path(part), json.dumps(statistics, sort_keys=True).encode())

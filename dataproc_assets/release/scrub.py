@@ -1,7 +1,6 @@
 """Taking images out of what releases are made of: the parts of latents and of denoisers."""
 
 import json
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from dataproc_assets.storage.layout import (
 )
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
+from dataproc_assets.storage.scored import part_figures
 from dataproc_assets.storage.versions import delete_versions
 
 LATENTS, LOSSES = ".latents.parquet", ".losses.parquet"
@@ -74,17 +74,7 @@ def _write(
     unit = frame_digest(frame.select(KEY))[:16]
     path = latent_part_path(old.split("/")[-2], unit)
     data = to_parquet(frame)
-    failed = frame.filter(pl.col("status") == "failed")["error"].to_list()
-    mark = {
-        **about,
-        "unit": unit,
-        "rows": frame.height,
-        "ok": frame.filter(pl.col("status") == "ok").height,
-        "retry": frame.filter(pl.col("status") == "retry").height,
-        "failed": dict(sorted(Counter(error.partition(":")[0] for error in failed).items())),
-        "bytes": len(data),
-        "digest": frame_digest(frame),
-    }
+    mark = {**about, "unit": unit, **part_figures(frame, data)}
     text = json.dumps(mark, sort_keys=True).encode()
     store.put(path, data)
     store.put(done_path(path), text)

@@ -1,11 +1,32 @@
 """What metrics have done, unit by unit: the keys and versions in their finished parts."""
 
+from collections import Counter
+
 import polars as pl
 
+from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.objects import ObjectStore
 
 FILES_AT_ONCE, ROWS_AT_ONCE = 64, 1 << 18
 PART_COLUMNS = pl.Schema({"image_key": pl.String, "version": pl.String, "status": pl.String})
+
+
+def part_figures(frame: pl.DataFrame, data: bytes) -> dict[str, object]:
+    """What a part's done mark says of its rows: how many there are of which status, and digests.
+
+    Args:
+        frame: `status`, `error` and more; `failed` counts errors by what stands before a colon.
+        data: the part's file.
+    """
+    failed = frame.filter(pl.col("status") == "failed")["error"].to_list()
+    return {
+        "rows": frame.height,
+        "ok": frame.filter(pl.col("status") == "ok").height,
+        "retry": frame.filter(pl.col("status") == "retry").height,
+        "failed": dict(sorted(Counter(error.partition(":")[0] for error in failed).items())),
+        "bytes": len(data),
+        "digest": frame_digest(frame),
+    }
 
 
 def done_rows(store: ObjectStore, parts: list[str]) -> pl.LazyFrame:

@@ -1,15 +1,14 @@
 """Taking keys out of units of work, which otherwise are never changed once they are done."""
 
 import json
-from collections import Counter
 from collections.abc import Callable
 
 import polars as pl
 
-from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
+from dataproc_assets.storage.scored import part_figures
 from dataproc_assets.storage.segments import delete_segment
 
 METRICS, SEGMENTS, PAIRS, DISTANCES = (
@@ -69,18 +68,9 @@ def _scrub_part(store: ObjectStore, path: str, taken: Taken) -> bool:
         store.delete(path)
         return True
     data = to_parquet(frame)
-    failed = frame.filter(pl.col("status") == "failed")["error"].to_list()
-    counts = {
-        "rows": frame.height,
-        "ok": frame.filter(pl.col("status") == "ok").height,
-        "retry": frame.filter(pl.col("status") == "retry").height,
-        "failed": dict(sorted(Counter(error.partition(":")[0] for error in failed).items())),
-        "bytes": len(data),
-        "digest": frame_digest(frame),
-    }
     store.delete(mark)
     store.put(path, data)
-    store.put(mark, json.dumps({**about, **counts}, sort_keys=True).encode())
+    store.put(mark, json.dumps({**about, **part_figures(frame, data)}, sort_keys=True).encode())
     return True
 
 

@@ -20,7 +20,7 @@ from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import receipts_path
 from dataproc_assets.storage.stages import PUBLISHED
 from dataproc_assets.storage.takedowns import read_takedowns
-from dataproc_assets.storage.versions import delete_versions
+from dataproc_assets.storage.versions import delete_old_versions, delete_versions
 from dataproc_assets.takedown.published import every_name, held_by
 from dataproc_assets.takedown.receipts import Receipt, write_receipt
 from dataproc_assets.takedown.snapshot import Change, Snapshot, changes, snapshot
@@ -132,12 +132,8 @@ def _purge(lake: Lake, say: Say) -> tuple[dict[str, str], list[Change], int]:
             names |= {name: done.successor} if done.successor else {}
             artefacts += [Change(a.path, a.before, a.after) for a in done.artefacts]
             count += done.versions
-    old = [
-        entry
-        for folder in DERIVED
-        for entry in delete_versions(lake.store, folder, lambda v: v.deleted or not v.latest)
-    ]
-    return names, artefacts, count + len(old)
+    count += sum(len(delete_old_versions(lake.store, folder)) for folder in DERIVED)
+    return names, artefacts, count
 
 
 @contextmanager

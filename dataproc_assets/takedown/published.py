@@ -3,24 +3,15 @@
 import polars as pl
 
 from dataproc_assets.defs.takedowns import taken_keys
-from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.release.rows import read_tables
+from dataproc_assets.releases import published
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.layout import release_path
 from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.takedowns import read_takedowns
 from dataproc_assets.storage.versions import all_versions
 
 HELD = ["image_id", "sha256", "representative"]
-
-
-def published_names(store: ObjectStore) -> list[str]:
-    """The releases that are published, whatever the configuration still knows of them."""
-    paths = store.list("releases")["path"]
-    return sorted(
-        p.split("/")[1] for p in paths if p.count("/") == 2 and p.endswith("/manifest.json")
-    )
 
 
 def every_name(store: ObjectStore) -> list[str]:
@@ -37,13 +28,10 @@ def held_by(lake: Lake) -> dict[str, pl.DataFrame]:
     An image is known by the key that stood for it, or by its bytes.
     """
     found = {}
-    for name in published_names(lake.store):
-        manifest = read_manifest(lake.store, release_path(name))
-        assert manifest is not None
-        rows = read_tables(lake.store, manifest).select(HELD)
-        hits = _taken(lake, rows)
+    for manifest in published(lake.store):
+        hits = _taken(lake, read_tables(lake.store, manifest).select(HELD))
         if hits.height:
-            found[name] = hits
+            found[manifest.name] = hits
     return found
 
 
