@@ -62,7 +62,7 @@ def one_kill(number: int, crawl: Path, store: Path) -> bool:
     try:
         while len(done(store)) < goal and runner.poll() is None:
             time.sleep(0.01)
-        time.sleep(draw(number + 100, 200) / 1000)
+        time.sleep(draw(number + 100, 100) / 1000)
         running = workers(runner.pid, METRIC_PASS)
         victims = [runner.pid, *running]
         if runner.poll() is None and running:
@@ -84,15 +84,18 @@ def test_kills_at_any_moment_change_nothing_and_no_finished_part_is_made_again(
     for index in range(IMAGES):
         (crawl / f"{index}.png").write_bytes(encode(gradient(500, 400, shift=index), "PNG"))
     run_here(job(crawl, tmp_path / "whole"), tmp_path / "here")
-    known: dict[str, int] = {}
-    kills = 0
-    for number in range(6):
+    whole, known, kills = parts(tmp_path / "whole"), {}, 0
+    for number in range(20):
         kills += one_kill(number, crawl, store)
         now = done(store)
         assert {path: now[path] for path in known} == known
         known = now
-    assert kills >= 3 and len(known) > 0
+        if kills == 4:
+            break
+        if parts(store) == whole:  # a fast machine was done before the kill: once more from nothing
+            store, known = tmp_path / f"store {number}", {}
+    assert kills == 4
     make_runner(runner_config(processes=2)).run(job(crawl, store))
     now = done(store)
     assert {path: now[path] for path in known} == known
-    assert parts(store) == parts(tmp_path / "whole")
+    assert parts(store) == whole

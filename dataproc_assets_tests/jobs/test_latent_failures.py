@@ -114,8 +114,10 @@ def whole(tmp_path_factory) -> dict[str, bytes]:
 
 
 def test_a_killed_encoding_leaves_whole_parts_and_the_rerun_makes_the_rest(whole, tmp_path):
-    store = tmp_path / "store"
-    assert killed(HERE, 0, str(tmp_path), str(store), str(tmp_path))
+    for number in range(10):  # a fast machine may be done before the kill
+        store = tmp_path / f"store {number}"
+        if killed(HERE, number, str(tmp_path), str(store), str(tmp_path)):
+            break
     known = done(store)
     assert 0 < len(known) < len(whole)
     assert parts(store).items() <= whole.items()
@@ -129,13 +131,17 @@ def test_kills_of_workers_and_runner_at_any_moment_change_nothing(whole, tmp_pat
     store = tmp_path / "store"
     known: dict[str, int] = {}
     kills = 0
-    for number in range(3):
+    for number in range(15):
         kills += killed(RUNNER, number, str(tmp_path), str(store))
         assert parts(store).items() <= whole.items()
         now = done(store)
         assert {path: now[path] for path in known} == known
         known = now
-    assert kills >= 2
+        if kills == 3:
+            break
+        if len(known) == len(whole):  # done before the kill: once more from nothing
+            store, known = tmp_path / f"store {number}", {}
+    assert kills == 3
     make_runner(runner_config(processes=2)).run(job(tmp_path, str(store)))
     assert parts(store) == whole
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -506,9 +507,10 @@ def test_on_a_bucket_with_versions_it_may_be_killed_at_any_time(s3, made, crawl)
     whole = copied(made, new_bucket(versioned=True))
     clear(whole, revoke_rows(whole, gone))
     expected = tree(whole)
-    store, killed = copied(made, new_bucket(versioned=True)), 0
+    store = copied(made, new_bucket(versioned=True))
     revoked = revoke_rows(store, gone)
-    for hundredths in (2, 5, 10, 15, 20, 30, 40, 50):
+    killed, seconds = 0, 0.02
+    while killed < 8:
         process = subprocess.Popen(
             [sys.executable, "-c", PURGING, store.url],
             env=os.environ | {"PYTHONPATH": str(Path(dataproc_assets.__file__).parents[1])},
@@ -521,11 +523,16 @@ def test_on_a_bucket_with_versions_it_may_be_killed_at_any_time(s3, made, crawl)
         process.stdin.write("\n")
         process.stdin.flush()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(hundredths / 100)
+            process.wait(seconds)
         process.kill()
-        killed += process.wait() == -9
+        ended = process.wait()
+        seconds *= 1.5
         assert not set(read_train(store, "small")["image_id"]) & set(gone["image_id"])
-    assert killed >= 3
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+        killed += 1
+    assert killed > 0
     clear(store, revoked)
     found = tree(store)
     assert {p for p in found if not p.endswith("manifest.json")} == {
