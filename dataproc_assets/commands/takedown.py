@@ -120,7 +120,8 @@ def apply(purging: bool) -> None:
 
     Published releases are told by a signed revocation, which their readers honour; it is signed
     with DATAPROC_TAKEDOWN_KEY (`dataproc takedown key` makes one). With --purge they are made
-    anew without the images, and the old ones are deleted. The crawl itself is not touched.
+    anew without the images, and the old ones are deleted. The crawl itself is not touched: see
+    `dataproc takedown crawl`.
     """
     home = dagster_home()
     lake = the_lake()
@@ -142,6 +143,33 @@ def apply(purging: bool) -> None:
         return
     click.echo("\n".join(receipt_lines(receipt, files=False)))
     click.echo(f"every artefact: `dataproc takedown receipt {receipt.id}`")
+    click.echo("next: `dataproc takedown crawl` lists what the crawl still holds of them")
+
+
+@takedown.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, for programs.")
+def crawl(as_json: bool) -> None:
+    """List what the crawl still holds of taken down images: delete it there.
+
+    The crawl is an input, which no command changes. Whole files are printed one a line, for `xargs
+    rm` or `aws s3 rm`; what is in a tar or in a file of many records is told after them: such a
+    file has to be written anew without it. All crawls are listed and read for this.
+    """
+    import json
+
+    from dataproc_assets.takedown.crawled import crawl_lines, still_crawled
+
+    try:
+        rows = still_crawled(the_lake(), lambda line: click.echo(line, err=True))
+    except (ConnectionError, FileNotFoundError) as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(rows.to_dicts(), ensure_ascii=False, indent=1))
+        return
+    for place in rows.filter(kind="file")["place"]:
+        click.echo(place)
+    for line in crawl_lines(rows):
+        click.echo(line, err=True)
 
 
 @takedown.command()

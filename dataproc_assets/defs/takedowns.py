@@ -49,11 +49,15 @@ def has_takedowns(lake: Lake) -> bool:
 
 def of_taken_file(lake: Lake, source: str, names: pl.Series) -> pl.Series:
     """Whether an image's or a record's file is named as an image that was taken down is."""
-    config = lake.project.sources[source]
-    image = pl.col("name").str.replace(r"\.[^./]+$", f".{config.crawl.extensions[0]}")
-    keys = names.rename("name").to_frame().select(image_key=image_keys(image, config))
-    taken = taken_keys(lake, source, keys.drop_nulls())
-    return keys["image_key"].is_in(taken.implode()).fill_null(False)
+    keys = file_keys(lake.project.sources[source], names)
+    return is_taken(lake, source, keys.to_frame())
+
+
+def file_keys(source: SourceConfig, names: pl.Series) -> pl.Series:
+    """The `image_key` that an image's or a record's file is named by; null where it is by none."""
+    image = pl.col("name").str.replace(r"\.[^./]+$", f".{source.crawl.extensions[0]}")
+    rows = names.rename("name").to_frame()
+    return rows.select(image_key=image_keys(image, source))["image_key"]
 
 
 def note_records(lake: Lake, source: str, records: pl.DataFrame) -> int:

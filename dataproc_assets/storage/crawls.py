@@ -23,7 +23,7 @@ class Crawls:
         """
         if source in self._profile.crawl.queues:
             return self.followed(source).listing()
-        return self._list(source)
+        return self.listed(source)
 
     def state(self, source: str) -> str:
         """A digest over where a source's crawl lies, its paths and versions, as they now are."""
@@ -56,7 +56,8 @@ class Crawls:
             forget_listing(self._store, source)
             return
         buckets = self._profile.storage.table_buckets
-        self.followed(source).list_if_due(lambda: self._list(source), buckets, queue)
+        self.followed(source).list_if_due(lambda: self.listed(source), buckets, queue)
 
-    def _list(self, source: str) -> Listing:
+    def listed(self, source: str) -> Listing:
+        """The objects of a source's crawl as a complete listing has them, a queue or not."""
         return crawl_listing(self._bucket, self._sources[source], self._profile.crawl)
