@@ -23,13 +23,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from dataproc_assets.explain.explain import explain
 from dataproc_assets.explain.subject import find_subject
 from dataproc_assets.storage.lake import COMPANIONS, Lake
+from dataproc_assets.storage.spill import Spill
 from dataproc_assets.storage.stages import PUBLISHED, partitions
-from dataproc_assets.storage.tables import present_table, write_table
+from dataproc_assets.storage.tables import TableWriter, present_table
 from dataproc_assets_tests.defs.world import World
 
 KEYS = ("image_key", "representative", "a", "b", "image_id", "component")
 LISTS = ("members",)
 BUCKET_ROWS = 2_500
+BATCH_ROWS = 200_000  # made at a time
+SPILL_MB = 1_024
 ASKED = "pixiv/100_p0"  # has a copy on another platform
 BETWEEN = "\x1f"
 
@@ -47,9 +50,9 @@ def tables(lake: Lake) -> list[tuple[str, str | None]]:
     return [(name, key) for name, key in known if lake.info(name, key)]
 
 
-def grown(rows: pl.DataFrame, copies: int) -> pl.DataFrame:
-    """Rows as many times over, under keys that end in `x` and the number of the copy."""
-    numbered = rows.join(pl.DataFrame({"copy": range(copies)}), how="cross")
+def grown(rows: pl.DataFrame, copies: range) -> pl.DataFrame:
+    """Rows once for each of some copies, under keys that end in `x` and the copy's number."""
+    numbered = rows.join(pl.DataFrame({"copy": copies}), how="cross")
     ending = pl.format("x{}", "copy")
     columns = [pl.concat_str(name, ending) for name in KEYS if name in rows.columns]
     for name in LISTS:
@@ -63,15 +66,23 @@ def grown(rows: pl.DataFrame, copies: int) -> pl.DataFrame:
     return numbered.with_columns(columns).drop("copy")
 
 
-def grow(lake: Lake, rows: int) -> int:
+def grow(lake: Lake, rows: int, spilled: Path) -> int:
     """Write all tables anew, so that members have about so many rows; returns the copies."""
     copies = max(1, rows // lake.read("members").select(pl.len()).collect().item())
     for name, key in tables(lake):
         path = lake.path(name, key)
         info = present_table(lake.store, path)
-        table = grown(lake.read(name, key).collect(), copies)
-        buckets = max(1, table.height // BUCKET_ROWS)
-        write_table(lake.store, path, table, key=info.key, buckets=buckets, inputs=info.inputs)
+        table = lake.read(name, key).collect()
+        buckets = max(1, table.height * copies // BUCKET_ROWS)
+        spill = Spill(spilled / name / (key or ""), buckets, SPILL_MB)
+        batch = max(1, BATCH_ROWS // max(1, table.height))
+        for start in range(0, copies, batch):
+            numbers = range(start, min(start + batch, copies))
+            spill.add(grown(table, numbers), info.key[0])
+        writer = TableWriter(lake.store, path, key=info.key, buckets=buckets)
+        for bucket in range(buckets):
+            writer.add(spill.take(bucket), buckets, bucket)
+        writer.finish(info.inputs)
     return copies
 
 
@@ -111,7 +122,7 @@ def main() -> None:
     for rows in args.rows:
         with tempfile.TemporaryDirectory() as folder:
             lake = World.finished(Path(folder)).lake
-            copies = grow(lake, rows)
+            copies = grow(lake, rows, Path(folder) / "spill")
             numbers = [copies * n // args.asked for n in range(args.asked)]
             row = (
                 lake.read("augmented", "pixiv")
