@@ -40,7 +40,7 @@ def cli() -> None:
 @click.option("--source", metavar="S", help="Make the per-source stages of this source alone.")
 @click.option("--until", metavar="ASSET", help="Stop after this asset, e.g. prefiltered.")
 def run(source: str | None, until: str | None) -> None:
-    """Make whatever is stale, in order, from the crawl to the latents.
+    """Make whatever is stale, in order, from the crawl to releases, latents and the gallery.
 
     Nothing is made twice: a run that was ended is taken up where it stopped.
     """
