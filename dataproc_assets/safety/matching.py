@@ -17,6 +17,7 @@ _INVISIBLE = (
 _STRUCK = "[\u0300-\u036f\u20d0-\u20ff]"  # marks that no letter has taken up: l̶o̶l̶i̶
 _BLANK = "\\s_\u00b7\u2010-\u2015\u2022\u2027\u2212\u30a0\u30fb-"
 _LATIN, _CYRILLIC = "a-z\u00df-\u024f", "\u0400-\u045f"
+_TAG_LETTER = r"[\p{L}\p{N}_]"  # what a hashtag goes on with
 _PLURALS = "s|es|ren"
 _COMPOUNDS = "コン|ババア|ババァ|キャラ|ボディ|ビッチ|メイド|エルフ|サキュバス|ママ|ロリ"
 # The letters of a script, and what may follow a word of it without making it another word.
@@ -45,6 +46,17 @@ def ascii_spelling(text: pl.Expr) -> pl.Expr:
 def joined(spelt: pl.Expr) -> pl.Expr:
     """A spelt tag without blanks, hyphens, underscores and a leading # or @ (String)."""
     return spelt.str.replace_all(f"[{_BLANK}]+", "").str.strip_chars_start("#@")
+
+
+def hashtag_words(text: pl.Expr) -> pl.Expr:
+    """The hashtags of running text whose capitals part them into words, apart (String).
+
+    `#CuteCatArt` gives `Cute Cat Art`; null where there is none such. Read beside the text as it
+    stands, since capitals may also be put in anywhere.
+    """
+    parted = text.str.extract_all(rf"[#\uff03]{_TAG_LETTER}*\p{{Ll}}\p{{Lu}}{_TAG_LETTER}*")
+    words = parted.list.join(" ").str.replace_all(r"(\p{Ll})(\p{Lu})", "$1 $2")
+    return pl.when(parted.list.len() > 0).then(words)
 
 
 def tag_in(spelt: pl.Expr, listed: Iterable[str]) -> pl.Expr:

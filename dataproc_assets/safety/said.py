@@ -4,9 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
-from dataproc_assets.safety.matching import ascii_spelling, tag_says, text_says, text_spelling
+from dataproc_assets.safety.matching import (
+    ascii_spelling,
+    hashtag_words,
+    tag_says,
+    text_says,
+    text_spelling,
+)
 
 Match = Callable[[pl.Expr, Iterable[str]], pl.Expr]
+_TEXT = {"row": pl.UInt32, "text": pl.String}
 
 
 def in_tags(
@@ -48,15 +55,17 @@ def in_texts(
 ) -> pl.DataFrame:
     """Whether a row's running text holds a word of each list: as `in_tags`."""
     every = [word for words in lists.values() for word in words]
+    texts = [rows.lazy().select(text=column).with_row_index("row") for column in columns]
+    hashtags = pl.concat([pl.LazyFrame(schema=_TEXT), *texts]).filter(
+        pl.col("text").str.contains(r"[#\uff03]")  # few have one, and to take one out is slow
+    )
+    words = hashtags.select("row", text=hashtag_words(pl.col("text"))).drop_nulls()
     hits = [
-        rows.lazy()
-        .select(text=column)
-        .with_row_index("row")
-        .pipe(_spelt, "text")
+        some.pipe(_spelt, "text")
         .filter(text_says(pl.col("spelt"), every))  # most texts hold no word of any list
         .select("row", *[text_says(pl.col("spelt"), w).alias(n) for n, w in lists.items()])
         .collect()
-        for column in columns
+        for some in (*texts, words)
     ]
     return _by_row(hits, list(lists), rows.height)
 

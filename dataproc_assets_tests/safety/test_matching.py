@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from dataproc_assets.safety.matching import (
     ascii_spelling,
+    hashtag_words,
     tag_in,
     tag_says,
     text_says,
@@ -181,6 +182,31 @@ def test_words_in_running_text(text, expected):
 )
 def test_children_in_running_text(text, expected):
     assert says(text, CHILDREN) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("see #CuteCatArt, #dogArt", "#Cute Cat Art #dog Art"),
+        ("＃ÉcoleÉtoile", "＃École Étoile"),
+        ("#cat #CAT #Cat2024 CuteCat", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_hashtag_is_parted_by_its_capitals(text, words):
+    assert pl.select(hashtag_words(pl.lit(text, dtype=pl.String))).item() == words
+
+
+LATIN = [word for word in (*SEXUALISED_MINORS, *CHILDREN) if word.isascii()]
+
+
+@given(st.sampled_from(LATIN), st.sampled_from(["", "Cute", "my"]), st.sampled_from(["", "Art"]))
+def test_a_listed_word_among_others_in_a_hashtag_is_caught(word, before, after):
+    tag = before + "".join(part.title() for part in word.split("_")) + after
+    text = f"look: #{tag}!"
+    apart = pl.select(hashtag_words(pl.lit(text))).item()
+    assert says(text, LATIN) or says(apart, LATIN)
 
 
 def test_an_exact_list_has_no_plurals_and_no_parts():

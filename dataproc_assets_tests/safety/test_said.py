@@ -32,6 +32,19 @@ def test_texts_of_all_columns_are_tried_in_the_rows_order():
     }
 
 
+def test_hashtags_are_read_in_the_words_that_their_capitals_tell():
+    texts = ["see #CuteAbArt and #xAb", "#CUTEABART", "CuteAbArt", None, "＃ÉcoleAb!", "a#b Ab_c"]
+    frame = pl.DataFrame(
+        {"a": texts, "b": [None] * 5 + ["#AbC"]}, schema_overrides={"b": pl.String}
+    )
+    found = in_texts(frame, ["a", "b"], {"x": ["ab"], "y": ["cute ab"]})
+    assert found.to_dict(as_series=False) == {
+        "x": [True, False, False, False, True, True],
+        "y": [True, False, False, False, False, False],
+    }
+    assert in_texts(frame, ["b"], {"x": ["ab c"]})["x"].to_list() == [False] * 5 + [True]
+
+
 def test_no_column_and_no_row_say_nothing():
     lists = {"x": (["a"], tag_in)}
     assert in_tags(TAGS, [], lists)["x"].to_list() == [False] * 5
