@@ -120,8 +120,8 @@ MINORS = [
     ({"caption": "1girl, loli, smile"}, NEVER),
     ({"caption": "1girl_loli_smile"}, NEVER),
     ({"caption": "so cute #LOLI!!"}, NEVER),
-    ({"text_cut": "#MyArt #CuteLoliArt"}, NEVER),
-    ({"text_cut": "#MyArt #LolitaFashionArt #lolipopArt"}, None),
+    ({"caption": "#MyArt #CuteLoliArt"}, NEVER),
+    ({"caption": "#MyArt #LolitaFashionArt #lolipopArt"}, None),
     ({"caption": "ロリの絵です"}, NEVER),
     ({"caption": "lo\u200bli"}, NEVER),
     # near misses
