@@ -1,11 +1,16 @@
 """The rows of a listing: what a store says of its objects, whoever asked it."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LISTING_SCHEMA = pl.Schema(
     {
         "path": pl.String,
@@ -35,6 +40,13 @@ def listed_rows(objects: Any, *, tagged: bool) -> pl.DataFrame:
         modified=pl.col("last_modified").cast(LISTING_SCHEMA["modified"]),
         version=tag if tagged else stamp,
     )
+
+
+def listed_version(meta: "ObjectMeta", *, tagged: bool) -> str:
+    """The `version` of one object, which `listed_rows` gives it too."""
+    if tagged:
+        return (meta["e_tag"] or "").strip('"')
+    return f"{meta['size']}-{(meta['last_modified'] - EPOCH) // timedelta(microseconds=1)}"
 
 
 def sorted_listing(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:

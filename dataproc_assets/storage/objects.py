@@ -1,33 +1,28 @@
 """A folder or an S3 prefix behind one interface."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
 import polars as pl
-from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
-from obstore.store import LocalStore, S3Store
+from obstore.exceptions import AlreadyExistsError, GenericError
 
-from dataproc_assets.storage.listed import OddKeyError, listed_rows, sorted_listing
+from dataproc_assets.storage.connect import connect
+from dataproc_assets.storage.listed import listed_rows, listed_version, sorted_listing
 from dataproc_assets.storage.multipart import LARGE, abort_uploads, put_in_parts
-from dataproc_assets.storage.s3_client import s3_endpoint
-from dataproc_assets.storage.s3_errors import INVALID_PATH, explain
-from dataproc_assets.storage.writes import Made, WriteError, room
+from dataproc_assets.storage.refusals import listing, reading, writing
+from dataproc_assets.storage.writes import Made, room
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult, PutResult
-    from obstore.store import ClientConfig, S3Config
     from obstore.store import ObjectStore as ObstoreStore
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PIECE = 8 << 20  # bytes that a stream gives at a time
 FILE_PIECE = 1 << 20  # those of a file: small enough for the processor's cache
 STAGED = re.compile(r"#\d+$")  # how the client names a file of a folder while it writes it
@@ -58,18 +53,7 @@ class ObjectStore:
     @cached_property
     def _store(self) -> "ObstoreStore":
         """Made at the first use: a folder that is only looked for is not made by that."""
-        if not self.is_s3:
-            return cast("ObstoreStore", LocalStore(self.url, mkdir=True))
-        bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
-        endpoint = s3_endpoint()
-        plain = endpoint.startswith("http://")  # whoever names such an endpoint means it
-        options: ClientConfig = {"allow_http": True} if plain else {}
-        place: S3Config = {"checksum_algorithm": "SHA256"}  # the server verifies what it got
-        if endpoint and os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") == "true":
-            # the client takes such an endpoint as the bucket's own
-            place["aws_endpoint_url_s3"] = endpoint.replace("://", f"://{bucket}.", 1)
-        store = S3Store(bucket, prefix=prefix or None, config=place, client_options=options)
-        return cast("ObstoreStore", store)
+        return connect(self.url)
 
     def get(self, path: str, max_bytes: int | None = None, *, version: str | None = None) -> bytes:
         """The object's bytes, now or as they were in a version of a versioned bucket.
@@ -104,12 +88,12 @@ class ObjectStore:
             FileNotFoundError: there is no such object.
             ConnectionError: it cannot be read, or, from the iterator, not to its end.
         """
-        with self._reading(path):
+        with reading(self.uri(path)):
             answer = obstore.get(self._store, path, options=_at(version))
         return answer.meta["size"], self._pieces(path, answer)
 
     def _pieces(self, path: str, answer: "GetResult") -> Iterator[bytes]:
-        with self._reading(path):
+        with reading(self.uri(path)):
             if self.is_s3:
                 for piece in answer.stream(min_chunk_size=PIECE):
                     yield bytes(piece)
@@ -119,16 +103,6 @@ class ObjectStore:
                 while piece := file.read(FILE_PIECE):
                     yield piece
 
-    @contextmanager
-    def _reading(self, path: str) -> Iterator[None]:
-        """Whatever keeps an object from being read, as a ConnectionError that says what."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except (BaseError, OSError) as error:
-            raise ConnectionError(f"{self.uri(path)}: cannot be read: {explain(error)}") from error
-
     def put(self, path: str, data: bytes) -> str | None:
         """Write an object, replacing what was there; its version, where the bucket keeps them.
 
@@ -136,12 +110,12 @@ class ObjectStore:
         """
         if self.is_s3 and len(data) > LARGE:
             return self._put_large(path, BytesIO(data), len(data))
-        with self._writing(path):
+        with writing(self.uri(path)):
             return _version(obstore.put(self._store, path, data, use_multipart=False))
 
     def put_new(self, path: str, data: bytes) -> bool:
         """Write an object unless one is there; False when one was. Raises WriteError."""
-        with self._writing(path):
+        with writing(self.uri(path)):
             try:
                 obstore.put(self._store, path, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -154,22 +128,12 @@ class ObjectStore:
         if self.is_s3 and size > LARGE:
             with local.open("rb") as file:
                 return self._put_large(path, file, size)
-        with self._writing(path):
+        with writing(self.uri(path)):
             return _version(obstore.put(self._store, path, local))
 
     def _put_large(self, path: str, source: BinaryIO, size: int) -> str | None:
-        with self._writing(path):
+        with writing(self.uri(path)):
             return put_in_parts(*self.place(path), source, size)
-
-    @contextmanager
-    def _writing(self, path: str) -> Iterator[None]:
-        """Whatever keeps an object from being written, as a WriteError that says what."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except (BaseError, OSError) as error:
-            raise WriteError(f"{self.uri(path)}: cannot be written: {explain(error)}") from error
 
     @contextmanager
     def making(self, path: str, beside: str) -> Iterator[Made]:
@@ -210,11 +174,9 @@ class ObjectStore:
 
         Raises FileNotFoundError, ConnectionError.
         """
-        with self._reading(path):
+        with reading(self.uri(path)):
             meta = obstore.head(self._store, path)
-        microseconds = (meta["last_modified"] - EPOCH) // timedelta(microseconds=1)
-        tag = (meta["e_tag"] or "").strip('"')
-        return meta["size"], tag if self.is_s3 else f"{meta['size']}-{microseconds}"
+        return meta["size"], listed_version(meta, tagged=self.is_s3)
 
     def list(self, prefix: str = "") -> pl.DataFrame:
         """All objects below a folder, one row a path, sorted by path, in LISTING_SCHEMA.
@@ -237,7 +199,7 @@ class ObjectStore:
         OddKeyError where a key is no path.
         """
         options = {"offset": after, "chunk_size": size}
-        with self._listing(prefix):
+        with listing(self._below(prefix)):
             pages = obstore.list(self._store, prefix or None, return_arrow=True, **options)
             for page in pages:
                 yield listed_rows(page, tagged=self.is_s3)
@@ -247,20 +209,10 @@ class ObjectStore:
 
         Raises ConnectionError where the store cannot be listed, and OddKeyError as `pages`.
         """
-        with self._listing(prefix):
+        with listing(self._below(prefix)):
             found = obstore.list_with_delimiter(self._store, prefix or None, return_arrow=True)
         rows = listed_rows(found["objects"], tagged=self.is_s3)
         return rows, [str(path) for path in found["common_prefixes"]]
-
-    @contextmanager
-    def _listing(self, prefix: str) -> Iterator[None]:
-        """Whatever keeps a store from being listed, as a ConnectionError that says what."""
-        try:
-            yield
-        except (BaseError, OSError) as error:
-            place = self.uri(prefix) if prefix else self.url
-            kind = OddKeyError if INVALID_PATH in str(error) else ConnectionError
-            raise kind(f"{place}: cannot be listed: {explain(error)}") from error
 
     def delete(self, path: str) -> None:
         """Remove an object; no error where there is none."""
@@ -290,11 +242,14 @@ class ObjectStore:
         """The absolute URI of an object: a file's path or `s3://bucket/key`."""
         return f"{self.url.rstrip('/')}/{path}"
 
+    def _below(self, prefix: str) -> str:
+        return self.uri(prefix) if prefix else self.url
+
     def check(self, prefix: str = "") -> None:
         """Raise ConnectionError, naming the URL and the cause, where a folder can't be listed."""
         if not self.is_s3 and not Path(self.url).is_dir():
             raise ConnectionError(f"{self.url}: there is no such folder")
-        with self._listing(prefix):
+        with listing(self._below(prefix)):
             next(iter(obstore.list(self._store, prefix or None, chunk_size=1)), None)
 
 

@@ -4,11 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 
-from obstore.exceptions import BaseError
-
 from dataproc_assets.config.intake import ShardConfig
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.s3_errors import explain
+from dataproc_assets.storage.refusals import reading
 from dataproc_assets.storage.tar_headers import padded
 
 Range = tuple[int, int]  # start, end
@@ -98,13 +96,8 @@ class HeaderRanges:
         return self._get(offset, min(max(end, offset + self._ahead), self._size))
 
     def _get(self, start: int, stop: int) -> bytes:
-        try:
+        with reading(self._store.uri(self._path)):
             return self._store.get_range(self._path, start, stop - start)
-        except FileNotFoundError:
-            raise
-        except (BaseError, OSError) as error:
-            uri = self._store.uri(self._path)
-            raise ConnectionError(f"{uri}: cannot be read: {explain(error)}") from error
 
 
 def plan_ranges(members: Iterable[Range], size: int, config: ShardConfig) -> list[Range]:

@@ -1,13 +1,10 @@
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Barrier, Thread
+from threading import Barrier
 
 import pytest
 
-from dataproc_assets.config.s3 import S3Config
 from dataproc_assets.storage.objects import PIECE, ObjectStore, open_store
 from dataproc_assets_tests.s3 import BUCKET
 
@@ -135,15 +132,6 @@ def test_a_store_that_is_there_passes(store):
     store.check()
 
 
-@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
-def test_an_endpoint_comes_from_any_of_its_variables(name, s3, s3_url, monkeypatch):
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
-    monkeypatch.setenv(name, s3["AWS_ENDPOINT_URL_S3"])
-    store = ObjectStore(s3_url)
-    store.put("x", b"found")
-    assert store.get("x") == b"found"
-
-
 def test_a_uri_names_the_object(tmp_path):
     assert ObjectStore(f"{tmp_path}/").uri("a/b") == f"{tmp_path}/a/b"
     assert ObjectStore("s3://bucket/prefix/").uri("a") == "s3://bucket/prefix/a"
@@ -174,54 +162,3 @@ def test_a_writer_that_is_killed_leaves_a_whole_object_or_none(tmp_path):
         for path, size in ObjectStore(root).list().select("path", "size").iter_rows():
             assert (path, size) == ("whole", 4_000_000)
             assert len(set(ObjectStore(root).get(path))) == 1
-
-
-def get_elsewhere(url: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The object `a` of a store, read by a process with these `AWS_*` variables alone."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    code = (
-        "from dataproc_assets.storage.objects import open_store as o\n"
-        + f"print(o({url!r}).get('a'))"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**kept, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_a_profile_says_where_the_store_is(s3, s3_url):
-    ObjectStore(s3_url).put("a", b"there")
-    place = S3Config(endpoint=s3["AWS_ENDPOINT_URL_S3"], region="us-east-1").variables()
-    keys = {name: value for name, value in s3.items() if "KEY" in name}
-    done = get_elsewhere(s3_url, {**keys, **place})
-    assert done.stdout == "b'there'\n", done.stderr
-
-
-def test_without_path_style_the_bucket_is_part_of_the_hosts_name():
-    asked = []
-
-    class Proxy(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", "5")
-            self.send_header("ETag", '"x"')
-            self.send_header("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")
-            self.end_headers()
-            self.wfile.write(b"there")
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    place = S3Config(endpoint="http://store.example", region="x", path_style=False).variables()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
-        Thread(target=proxy.serve_forever, daemon=True).start()
-        through = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.server_port}", "NO_PROXY": ""}
-        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-        done = get_elsewhere("s3://pictures/crawl", {**keys, **place, **through})
-        proxy.shutdown()
-    assert done.stdout == "b'there'\n", done.stderr
-    assert asked == ["http://pictures.store.example/crawl/a"]
