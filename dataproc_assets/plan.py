@@ -10,9 +10,10 @@ from rich.table import Table
 from dataproc_assets.defs.tables import late_folder, late_missing, late_pending
 from dataproc_assets.runners import worker_count, worker_price
 from dataproc_assets.storage import layout
+from dataproc_assets.storage.flow import stage_inputs
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.rate import Rate
-from dataproc_assets.storage.stages import partitions, stage_inputs
+from dataproc_assets.storage.stages import partitions
 from dataproc_assets.storage.units import iter_units
 from dataproc_assets.transforms.estimate import HOUR, Estimate, duration, estimate_pass, over_budget
 

@@ -8,14 +8,9 @@ import dagster as dg
 
 from dataproc_assets.defs.tables import late_missing
 from dataproc_assets.storage import layout
+from dataproc_assets.storage.flow import stage_inputs
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.stages import (
-    GATES,
-    PUBLISHED,
-    Partition,
-    partitions,
-    stage_inputs,
-)
+from dataproc_assets.storage.stages import GATES, PUBLISHED, Partition, partitions
 from dataproc_assets.storage.takedowns import takedown_state
 from dataproc_assets.storage.units import read_units, unit_rows
 from dataproc_assets.turn import tags

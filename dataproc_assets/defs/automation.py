@@ -13,9 +13,10 @@ from dagster._core.asset_graph_view.entity_subset import EntitySubset
 
 from dataproc_assets.config.project import Project
 from dataproc_assets.storage.digest import json_digest
+from dataproc_assets.storage.flow import stage_inputs
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.snapshot import Snapshot
-from dataproc_assets.storage.stages import GATES, PUBLISHED, partitions, stage_inputs
+from dataproc_assets.storage.stages import GATES, PUBLISHED, partitions
 
 Result = dg.AutomationResult[dg.AssetKey]
 Context = dg.AutomationContext[dg.AssetKey]

@@ -10,8 +10,9 @@ import dagster as dg
 from dataproc_assets.config.project import Project
 from dataproc_assets.defs import automation
 from dataproc_assets.storage.digest import json_digest
+from dataproc_assets.storage.flow import stage_inputs
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.stages import Partition, Stage, partitions, stage_inputs
+from dataproc_assets.storage.stages import Partition, Stage, partitions
 
 # Checks of partitions are marked preview, which is why Dagster is pinned.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning, message=".*partitions_def.*")

@@ -14,18 +14,11 @@ from dataproc_assets.config.project import Project
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.crawls import Crawls
 from dataproc_assets.storage.digest import json_digest
+from dataproc_assets.storage.flow import config_digest, stage_inputs, stages
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
 from dataproc_assets.storage.rate import UNITS, Rate, measured_rate
-from dataproc_assets.storage.stages import (
-    PUBLISHED,
-    Partition,
-    Stage,
-    config_digest,
-    partitions,
-    stage_inputs,
-    stages,
-)
+from dataproc_assets.storage.stages import PUBLISHED, Partition, Stage, partitions
 from dataproc_assets.storage.tables import (
     TableInfo,
     TableWriter,

@@ -5,7 +5,7 @@ from dataproc_assets.config.curation import CurationConfig
 from dataproc_assets.config.project import load_project
 from dataproc_assets.config.tag_tables import closed, resolved
 from dataproc_assets.config.yaml import ConfigError
-from dataproc_assets.storage.stages import config_digest
+from dataproc_assets.storage.flow import config_digest
 from dataproc_assets_tests.config.conf import change, copy_conf, replace
 from dataproc_assets_tests.transforms.frames import changed, conf
 
