@@ -9,8 +9,8 @@ from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.table_parts import AHEAD, table_parts
 from dataproc_assets.safety.verdict import VERDICT_COLUMNS, verdict
 from dataproc_assets.storage.ahead import ahead
+from dataproc_assets.storage.key_parts import split
 from dataproc_assets.storage.lake import Lake
-from dataproc_assets.storage.tables import split
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from dataproc_assets.storage.key_parts import part_number
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.tables import part_number, present_table, read_buckets
+from dataproc_assets.storage.tables import present_table, read_buckets
 
 
 def rows_of(store: ObjectStore, path: str, keys: Iterable[str]) -> pl.DataFrame:

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dataproc_assets.storage.key_parts import part_number
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.tables import part_number, present_table, read_part
+from dataproc_assets.storage.tables import present_table, read_part
 
 PART_ROWS = 1 << 17  # of a table: few enough for a processor's cache to help a join
 RANGE_ROWS = 1 << 20  # that are sorted together

@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 
 import polars as pl
-import polars_hash as plh
 
 from dataproc_assets.storage.digest import bytes_digest, frame_digest, json_digest
+from dataproc_assets.storage.key_parts import split
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import to_parquet
 
 MANIFEST = "manifest.json"
-BUCKET_SEED = 0
 AGAIN = "delete the folder and make its asset again"
 
 
@@ -223,24 +222,3 @@ def _scan(store: ObjectStore, path: str, bucket: Bucket) -> pl.LazyFrame:
 def _put_manifest(store: ObjectStore, path: str, info: TableInfo) -> None:
     text = json.dumps(asdict(info), indent=1, sort_keys=True, ensure_ascii=False)
     store.put(f"{path}/{MANIFEST}", text.encode())
-
-
-def split(
-    rows: pl.DataFrame, key: str, parts: int, numbers: Iterable[int] | None = None
-) -> list[pl.DataFrame]:
-    """The rows of each part by the key's hash modulo `parts`, by default of all parts in order.
-
-    The hash is that of the buckets: where the number of buckets is a multiple of `parts`, a part
-    has the rows of whole buckets.
-    """
-    if parts == 1:
-        return [rows]
-    number = part_number(key, parts).alias("__part")
-    named = rows.with_columns(number).partition_by("__part", as_dict=True, include_key=False)
-    by_number = {int(name[0]): part for name, part in named.items()}
-    return [by_number.get(index, rows.clear()) for index in numbers or range(parts)]
-
-
-def part_number(key: str, parts: int) -> pl.Expr:
-    """The part that a key is in, of so many; of all buckets it is the bucket."""
-    return plh.col(key).nchash.xxhash64(seed=BUCKET_SEED) % parts  # type: ignore[attr-defined]

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from dataproc_assets.storage.key_parts import part_number
 from dataproc_assets.storage.lookup import matching, rows_of
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.tables import ChangedFileError, part_number, write_table
+from dataproc_assets.storage.tables import ChangedFileError, write_table
 
 PATH = "stages/t/t.parquet"
 ROWS = pl.DataFrame({"k": [f"key{n}" for n in range(50)], "n": range(50)})

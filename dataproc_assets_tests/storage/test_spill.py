@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from dataproc_assets.storage.key_parts import split
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.spill import PART_ROWS, KeyOrder, Spill, open_parts, part_count
-from dataproc_assets.storage.tables import split, write_table
+from dataproc_assets.storage.tables import write_table
 
 NOTHING, ENOUGH = 0, 64  # MiB
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from dataproc_assets.storage.key_parts import split
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.tables import (
     MANIFEST,
@@ -17,7 +18,6 @@ from dataproc_assets.storage.tables import (
     TableWriter,
     read_part,
     read_table,
-    split,
     table_info,
     write_table,
 )

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from dataproc_assets.storage.key_parts import split
 from dataproc_assets.storage.parquet import from_parquet
-from dataproc_assets.storage.tables import split
 from dataproc_assets.storage.units import cut_units
 from dataproc_assets.transforms.inventory import hold_removals, inventory_rows
 from dataproc_assets.transforms.pending import eligible_images, lacking, score_marks
