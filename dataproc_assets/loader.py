@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
-import polars_hash as plh
 
 from dataproc_assets.release.latent_places import LATENT
 from dataproc_assets.release.manifest import Manifest, read_manifest
@@ -31,11 +30,9 @@ from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.storage.withdrawn import present_name
 from dataproc_assets.transforms.buckets import cover
+from dataproc_assets.transforms.epochs import BUCKET, Rest, draw_prompts, plan_epoch
 
-BUCKET = ["bucket_width", "bucket_height"]
 PLACE = ["shard", "offset", "length"]
-
-Rest = Literal["short", "repeat", "drop"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,8 @@ class LatentBatches:
         self._store = open_store(root)
         name = present_name(self._store, name)
         self._name, self._split, self._seed = name, split, seed
-        self._batch_size, self._rank, self._world, self._rest = batch_size, rank, world, rest
+        self._batch_size, self._rank, self._world = batch_size, rank, world
+        self._rest: Rest = rest
         self._readers = readers
         self._release = _published(self._store, release_path(name))
         self._latents = _published(self._store, latents_path(name))
@@ -168,37 +166,23 @@ class LatentBatches:
                 "these LatentBatches were made before this process was forked; start workers anew: "
                 'DataLoader(…, multiprocessing_context="spawn")'
             )
-        draw = plh.concat_str(pl.lit(f"{self._seed}:prompt:{number}:"), "image_id")
-        variant = draw.nchash.xxh3_64() % pl.col("prompts").list.len()  # type: ignore[attr-defined]
-        rows = self.samples.with_columns(prompt=pl.col("prompts").list.get(variant))
+        rows = draw_prompts(self.samples, seed=self._seed, epoch=number)
         plan = self._plan(number)
         for step in range(start, len(plan)):
             if (step - start) % workers == worker:
                 yield self._batch(rows[plan[step]], step)
 
-    def _plan(self, number: int) -> list[np.ndarray]:
+    def _plan(self, epoch: int) -> list[np.ndarray]:
         """The rows of each batch of this rank."""
-        salt = pl.lit(f"{self._seed}:epoch:{number}:")
-        draw = plh.concat_str(salt, "image_id").nchash.xxh3_64()  # type: ignore[attr-defined]
-        ordered = self.samples.select(*BUCKET, draw=draw).with_row_index("row")
-        ordered = ordered.sort(*BUCKET, "draw", "row")
-        batches: list[tuple[int, np.ndarray]] = []
-        for (_, _), part in ordered.group_by(BUCKET, maintain_order=True):
-            rows, draws = part["row"].to_numpy(), part["draw"].to_numpy()
-            for first in range(0, len(rows), self._batch_size):
-                some = rows[first : first + self._batch_size]
-                if len(some) < self._batch_size and self._rest != "short":
-                    if self._rest == "drop":
-                        continue
-                    some = np.resize(np.concatenate([some, rows]), self._batch_size)
-                batches.append((int(draws[first]), some))
-        batches.sort(key=lambda batch: (batch[0], batch[1].tolist()))
-        over = len(batches) % self._world
-        if self._rest == "drop":
-            batches = batches[: len(batches) - over]
-        elif self._rest == "repeat" and over:
-            batches = [*batches, *(batches * self._world)[: self._world - over]]
-        return [rows for _, rows in batches[self._rank :: self._world]]
+        return plan_epoch(
+            self.samples,
+            batch_size=self._batch_size,
+            rest=self._rest,
+            seed=self._seed,
+            epoch=epoch,
+            rank=self._rank,
+            world=self._world,
+        )
 
     def _batch(self, rows: pl.DataFrame, step: int) -> Batch:
         bucket = (int(rows["bucket_width"][0]), int(rows["bucket_height"][0]))
