@@ -35,12 +35,13 @@ def captions(lake: Lake) -> pl.LazyFrame:
 def details(lake: Lake, source: str, keys: pl.Series) -> pl.DataFrame:
     """`image_key` and `detail` of some of a source's images, at their present versions.
 
-    Part after part is read, since all thumbnails of a crawl may not fit in memory.
+    Part after part is read, of those that have any, since all thumbnails of a crawl may not fit in
+    memory.
     """
     metric, present = lake.project.dedup.detail.metric, lake.read("inventory", source)
     wanted = keys.rename("image_key").to_frame()
     rows = []
-    for part in lake.parts.paths(metric, source):
+    for part in lake.parts.holding(metric, source, keys):
         some = lake.parts.scan(part).join(wanted.lazy(), on="image_key", how="semi").collect()
         if some.height:
             rows.append(some.lazy().with_columns(part=pl.lit(part)))

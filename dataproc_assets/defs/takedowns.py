@@ -8,6 +8,7 @@ from dataproc_assets.dedup.prints import FOUND, near_prints, same_bytes, same_pi
 from dataproc_assets.defs.tables import details
 from dataproc_assets.safety.taken import follows, named
 from dataproc_assets.sources.layouts import image_keys, key_part
+from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.layout import shards_path
 from dataproc_assets.storage.ledger import read_ledger
@@ -100,7 +101,7 @@ def scrub_source(lake: Lake, source: str) -> list[str]:
         mine = rows.filter(pl.col("image_key").str.starts_with(f"{source}/"))
         return named(mine, entries, source, own)
 
-    return scrub_scores(lake.store, source, taken)
+    return scrub_scores(lake.store, source, taken, frame_digest(entries))
 
 
 def scrub_shards(lake: Lake, source: str) -> None:
@@ -143,7 +144,7 @@ def vectors(lake: Lake, source: str, keys: pl.Series) -> pl.DataFrame:
         part.filter(pl.col("image_key").is_in(keys.implode()), pl.col(column).is_not_null())
         .select("image_key", column)
         .collect()
-        for part in map(lake.parts.scan, lake.parts.paths(metric, source))
+        for part in map(lake.parts.scan, lake.parts.holding(metric, source, keys))
     ]
     found = [
         some.select("image_key").with_columns(

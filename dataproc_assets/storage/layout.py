@@ -40,6 +40,11 @@ def part_path(metric: str, fingerprint: str, source: str, unit: str) -> str:
     return f"{parts_path(metric, fingerprint, source)}/{unit}.{metric}.parquet"
 
 
+def scrubbed_path(source: str) -> str:
+    """Which of a source's computed files were searched for what is taken down."""
+    return f"units/scrubbed/{source}.parquet"
+
+
 def latent_parts_path(fingerprint: str) -> str:
     """The folder of the latent parts of one VAE and one version of the code."""
     return f"units/latents/{fingerprint}"

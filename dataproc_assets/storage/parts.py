@@ -9,7 +9,7 @@ from dataproc_assets.config.project import Project
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.crawl import listing_digest
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets.storage.scored import done_rows
+from dataproc_assets.storage.scored import done_rows, parts_holding
 
 EMPTY_PART = pl.Schema(
     {
@@ -36,6 +36,10 @@ class Parts:
     def paths(self, metric: str, source: str) -> list[str]:
         """The finished parts, sorted."""
         return self._finished(metric, source)["path"].to_list()
+
+    def holding(self, metric: str, source: str, keys: pl.Series) -> list[str]:
+        """The finished parts that have rows of some images, sorted."""
+        return parts_holding(self._store, self.paths(metric, source), keys)
 
     def state(self, metric: str, source: str) -> str:
         """A digest over the finished parts and their versions on storage.

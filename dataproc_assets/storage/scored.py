@@ -4,7 +4,7 @@ from collections import Counter
 
 import polars as pl
 
-from dataproc_assets.storage.digest import frame_digest
+from dataproc_assets.storage.digest import bytes_digest, frame_digest
 from dataproc_assets.storage.objects import ObjectStore
 
 FILES_AT_ONCE, ROWS_AT_ONCE = 64, 1 << 18
@@ -25,6 +25,7 @@ def part_figures(frame: pl.DataFrame, data: bytes) -> dict[str, object]:
         "retry": frame.filter(pl.col("status") == "retry").height,
         "failed": dict(sorted(Counter(error.partition(":")[0] for error in failed).items())),
         "bytes": len(data),
+        "sha256": bytes_digest(data),
         "digest": frame_digest(frame),
     }
 
@@ -39,6 +40,31 @@ def done_rows(store: ObjectStore, parts: list[str]) -> pl.LazyFrame:
     uris = [store.uri(path) for path in parts]
     rows = pl.scan_parquet(uris, glob=False, hive_partitioning=False)
     return rows.filter(pl.col("status") != "retry").select("image_key", "version")
+
+
+def keys_in(store: ObjectStore, parts: list[str]) -> pl.LazyFrame:
+    """`image_key` and `part` of every row of some parts, of whatever models; at least one part."""
+    paths = {store.uri(path): path for path in parts}
+    rows = pl.scan_parquet(
+        list(paths),
+        glob=False,
+        hive_partitioning=False,
+        include_file_paths="part",
+        extra_columns="ignore",  # parts of different models have different ones
+    )
+    return rows.select("image_key", pl.col("part").replace_strict(paths))
+
+
+def parts_holding(store: ObjectStore, parts: list[str], keys: pl.Series) -> list[str]:
+    """Those of some parts of a metric that have rows of some images, in their order.
+
+    Of the parts' files no other column is read.
+    """
+    if not parts or keys.is_empty():
+        return []
+    rows = keys_in(store, parts).filter(pl.col("image_key").is_in(keys.implode()))
+    held = set(rows.select("part").unique().collect()["part"])
+    return [path for path in parts if path in held]
 
 
 def unit_batches(parts: dict[str, list[str]], unit_rows: int) -> list[dict[str, list[str]]]:

@@ -4,7 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dataproc_assets.storage.layout import distances_path, done_path, part_path, segments_path
+from dataproc_assets.storage.layout import (
+    distances_path,
+    done_path,
+    part_path,
+    scrubbed_path,
+    segments_path,
+)
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets.storage.scrub import scrub_scores
 from dataproc_assets.storage.segments import segment_names, write_segment
@@ -12,8 +18,15 @@ from dataproc_assets.storage.segments import segment_names, write_segment
 PART = part_path("clip", "f" * 16, "pixiv", "u1")
 
 
-def gone(*keys: str):
-    return lambda known: known.filter(known.is_in(keys))
+def scrub(store, *gone: str, read: list[str] | None = None) -> list[str]:
+    """Scrub pixiv; `read` gets the keys that were looked at."""
+
+    def taken(known: pl.Series) -> pl.Series:
+        if read is not None:
+            read.extend(known)
+        return known.filter(known.is_in(gone))
+
+    return scrub_scores(store, "pixiv", taken, " ".join(gone))
 
 
 def put_part(store, path: str, *rows: tuple[str, str, str | None]) -> None:
@@ -28,7 +41,7 @@ def keys(store, path: str) -> list[str]:
 
 def test_a_part_loses_the_rows_and_stays_done(store):
     put_part(store, PART, ("pixiv/1_p0", "ok", None), ("pixiv/2_p0", "failed", "read: x"))
-    assert scrub_scores(store, "pixiv", gone("pixiv/1_p0")) == [PART]
+    assert scrub(store, "pixiv/1_p0") == [PART]
     assert keys(store, PART) == ["pixiv/2_p0"]
     about = json.loads(store.get(done_path(PART)))
     assert about.pop("digest") and about.pop("bytes")
@@ -39,7 +52,7 @@ def test_a_part_loses_the_rows_and_stays_done(store):
         "retry": 0,
         "failed": {"read": 1},
     }
-    assert scrub_scores(store, "pixiv", gone("pixiv/1_p0")) == []
+    assert scrub(store, "pixiv/1_p0") == []
 
 
 def test_all_models_are_scrubbed_and_no_other_source_is_read(store):
@@ -49,14 +62,14 @@ def test_all_models_are_scrubbed_and_no_other_source_is_read(store):
         put_part(store, path, ("pixiv/1_p0", "ok", None), ("pixiv/2_p0", "ok", None))
     elsewhere = part_path("clip", "f" * 16, "danbooru", "u1")
     store.put(elsewhere, b"not even a table")
-    assert scrub_scores(store, "pixiv", gone("pixiv/1_p0")) == sorted([PART, other, captions])
+    assert scrub(store, "pixiv/1_p0") == sorted([PART, other, captions])
     assert {tuple(keys(store, path)) for path in (PART, other, captions)} == {("pixiv/2_p0",)}
 
 
 def test_a_part_without_its_mark_goes_whole(store):
     put_part(store, PART, ("pixiv/1_p0", "ok", None))
     store.delete(done_path(PART))
-    assert scrub_scores(store, "pixiv", gone("pixiv/1_p0")) == [PART]
+    assert scrub(store, "pixiv/1_p0") == [PART]
     assert not store.exists(PART)
 
 
@@ -73,7 +86,7 @@ def test_segments_go_with_their_pairs_where_they_hold_a_key(store, both):
     for path in (pairs, kept):
         store.put(path, b"pairs")
     hit = ["pixiv/1_p0", "pixiv/2_p0"] if both else ["pixiv/1_p0"]
-    scrub_scores(store, "pixiv", gone(*hit))
+    scrub(store, *hit)
     assert segment_names(store, folder) == ([] if both else [names[1]])
     assert (store.exists(pairs), store.exists(kept)) == (False, not both)
 
@@ -82,5 +95,28 @@ def test_distances_lose_the_pairs_of_a_key(store):
     path = distances_path("d" * 16, "sources")
     rows = {"a": ["danbooru/1", "danbooru/2"], "b": ["pixiv/1_p0", "pixiv/2_p0"]}
     store.put(path, to_parquet(pl.DataFrame(rows)))
-    assert scrub_scores(store, "pixiv", gone("pixiv/1_p0")) == [path]
+    assert scrub(store, "pixiv/1_p0") == [path]
     assert from_parquet(store.get(path)).rows() == [("danbooru/2", "pixiv/2_p0")]
+
+
+def test_what_was_searched_is_not_read_again_for_the_same_entries(store):
+    put_part(store, PART, ("pixiv/1_p0", "ok", None), ("pixiv/2_p0", "ok", None))
+    other = part_path("clip", "f" * 16, "pixiv", "u2")
+    put_part(store, other, ("pixiv/3_p0", "ok", None))
+    assert scrub(store, "pixiv/1_p0") == [PART]
+    read: list[str] = []
+    scrub(store, "pixiv/1_p0", read=read)
+    assert read == ["pixiv/2_p0"]  # once more what was written meanwhile
+    assert scrub(store, "pixiv/1_p0", read=read) == [] and read == ["pixiv/2_p0"]
+
+    late = part_path("clip", "f" * 16, "pixiv", "u3")  # of a pass that had begun before
+    put_part(store, late, ("pixiv/1_p0", "ok", None))
+    put_part(store, PART, ("pixiv/1_p0", "ok", None), ("pixiv/2_p0", "ok", None))
+    assert scrub(store, "pixiv/1_p0") == [PART, late]
+    assert scrub(store, "pixiv/1_p0", "pixiv/3_p0") == [other]
+
+
+def test_what_is_no_list_of_what_was_searched_is_none(store):
+    put_part(store, PART, ("pixiv/1_p0", "ok", None))
+    store.put(scrubbed_path("pixiv"), b"no table")
+    assert scrub(store, "pixiv/1_p0") == [PART]
