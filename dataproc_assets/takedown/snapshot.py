@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataproc_assets.release.manifest import object_sha256, parse_manifest
+from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.tables import MANIFEST, ChangedFileError, parse_info
 
 THREADS = 8
-LEFT_OUT = ("ledger/", "receipts/")
+LEFT_OUT = ("ledger/", "receipts/", "units/scrubbed/")
 PUBLISHED = ("releases/", "latents/", "denoisers/")
 
 Seen = Callable[[int], None]
@@ -28,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Of every object but ledgers and receipts: its version on storage, and its SHA-256."""
+    """Of every object but those LEFT_OUT: its version on storage, and its SHA-256."""
 
     versions: dict[str, str]
     digests: dict[str, str]
@@ -46,7 +48,9 @@ class Snapshot:
 def snapshot(
     store: ObjectStore, before: Snapshot | None = None, seen: Seen = lambda _: None
 ) -> Snapshot:
-    """Read every artefact once; of a published folder, the digests that its manifest names.
+    """The digest of every artefact: the one that its manifest or done mark names, else it is read.
+
+    What such a file says counts where the artefact has the size that it tells.
 
     Args:
         before: an earlier one, whose digests are taken where an object is of the same version.
@@ -56,17 +60,19 @@ def snapshot(
     mine = pl.all_horizontal(~pl.col("path").str.starts_with(prefix) for prefix in LEFT_OUT)
     rows = listing.filter(mine).select("path", "version", "size")
     versions = dict(rows.select("path", "version").iter_rows())
-    known = _published(store, list(versions))
+    sizes = dict(rows.select("path", "size").iter_rows())
+    named = _published(store, list(versions)) | _tables(store, sizes)
+    known = {path: digest for path, digest in named.items() if path in sizes}
     if before is not None:
         same = {p for p, version in versions.items() if before.versions.get(p) == version}
         known |= {path: before.digests[path] for path in same}
-    left = [(path, size) for path, _, size in rows.iter_rows() if path not in known]
+    left = [path for path in sizes if path not in known]
     seen(len(versions) - len(left))
 
-    def one(place: tuple[str, int]) -> tuple[str, str]:
-        digest = object_sha256(store, *place)
+    def one(path: str) -> tuple[str, str]:
+        digest = _marked(store, path, sizes) or object_sha256(store, path, sizes[path])
         seen(1)
-        return place[0], digest
+        return path, digest
 
     with ThreadPoolExecutor(THREADS, "snapshot") as pool:
         read = dict(pool.map(one, left))
@@ -87,5 +93,28 @@ def _published(store: ObjectStore, paths: list[str]) -> dict[str, str]:
         if path.startswith(PUBLISHED) and path.count("/") == 2 and path.endswith("/manifest.json"):
             manifest = parse_manifest(store.get(path))
             found |= {f"{manifest.root}/{name}": e.sha256 for name, e in manifest.files.items()}
-    there = set(paths)
-    return {path: digest for path, digest in found.items() if path in there}
+    return found
+
+
+def _tables(store: ObjectStore, sizes: dict[str, int]) -> dict[str, str]:
+    """The digests that manifests of stage tables name, of the files that have their sizes."""
+    found = {}
+    for path in sizes:
+        folder, _, name = path.rpartition("/")
+        if path.startswith("stages/") and name == MANIFEST:
+            try:
+                buckets = parse_info(store, folder, store.get(path)).buckets
+            except ChangedFileError:
+                continue
+            files = [(f"{folder}/{bucket.file}", bucket) for bucket in buckets]
+            found |= {file: b.sha256 for file, b in files if sizes.get(file) == b.bytes}
+    return found
+
+
+def _marked(store: ObjectStore, path: str, sizes: dict[str, int]) -> str | None:
+    """The digest that a part's done mark names; None where there is none that fits its size."""
+    mark = done_path(path)
+    if not path.endswith(".parquet") or mark not in sizes:
+        return None
+    about = json.loads(store.get(mark))
+    return about.get("sha256") if about.get("bytes") == sizes[path] else None

@@ -1,5 +1,14 @@
+import json
+from hashlib import sha256
+
+import polars as pl
 import pytest
 
+from dataproc_assets.storage.layout import done_path
+from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.parquet import to_parquet
+from dataproc_assets.storage.scored import part_figures
+from dataproc_assets.storage.tables import write_table
 from dataproc_assets.takedown.receipts import (
     UnknownReceipt,
     find_receipt,
@@ -74,3 +83,35 @@ def test_two_snapshots_tell_what_is_new_changed_and_gone(store):
     assert None not in found["stages/changed"]
     assert found["stages/gone"][1] is None and found["units/new"][0] is None
     assert changes(after, snapshot(store)) == []
+
+
+def test_digests_that_others_name_are_not_read_again(store):
+    table = write_table(store, "stages/a/b", pl.DataFrame({"k": ["x", "y"]}), key="k", buckets=2)
+    part, unmarked = "units/metrics/m/f/pixiv/u1.m.parquet", "units/metrics/m/f/pixiv/u2.m.parquet"
+    frame = pl.DataFrame({"image_key": ["x"], "status": ["ok"], "error": [None]})
+    for path in (part, unmarked):
+        store.put(path, to_parquet(frame))
+    store.put(done_path(part), json.dumps(part_figures(frame, store.get(part))).encode())
+    store.put(done_path(unmarked), b"{}")
+    store.put("stages/c/d/manifest.json", b"no manifest")
+    files = [f"stages/a/b/{bucket.file}" for bucket in table.buckets]
+    read: list[str] = []
+
+    class Noted(ObjectStore):
+        def get(self, path: str, max_bytes: int | None = None, *, version: str | None = None):
+            read.append(path)
+            return super().get(path, max_bytes, version=version)
+
+        def get_range(self, path: str, offset: int, length: int):
+            read.append(path)
+            return super().get_range(path, offset, length)
+
+    found = snapshot(Noted(store.url)).digests
+    assert found == {path: sha256(store.get(path)).hexdigest() for path in found}
+    assert set(found) == set(store.list()["path"])
+    assert unmarked in read and not {part, *files} & set(read)
+
+    for path in (part, files[0]):
+        store.put(path, store.get(path) + b"longer")
+    found = snapshot(store).digests
+    assert found == {path: sha256(store.get(path)).hexdigest() for path in found}
