@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataproc_assets.release.manifest import object_sha256, parse_manifest
+from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.tables import MANIFEST, ChangedFileError, parse_info
@@ -68,15 +69,22 @@ def snapshot(
         known |= {path: before.digests[path] for path in same}
     left = [path for path in sizes if path not in known]
     seen(len(versions) - len(left))
+    parts = {mark: path for path in left if (mark := _mark(path)) in sizes}
+    told = set(parts.values())
 
-    def one(path: str) -> tuple[str, str]:
-        digest = _marked(store, path, sizes) or object_sha256(store, path, sizes[path])
-        seen(1)
-        return path, digest
+    def read(path: str) -> dict[str, str]:
+        if part := parts.get(path):
+            found = _mark_and_part(store, path, part, sizes[part])
+        else:
+            found = {path: object_sha256(store, path, sizes[path])}
+        seen(len(found))
+        return found
 
+    jobs = sorted({*left} - told | parts.keys())
     with ThreadPoolExecutor(THREADS, "snapshot") as pool:
-        read = dict(pool.map(one, left))
-    return Snapshot(versions, {path: (known | read)[path] for path in sorted(versions)})
+        for found in pool.map(read, jobs):
+            known |= found
+    return Snapshot(versions, {path: known[path] for path in sorted(versions)})
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[Change]:
@@ -111,10 +119,14 @@ def _tables(store: ObjectStore, sizes: dict[str, int]) -> dict[str, str]:
     return found
 
 
-def _marked(store: ObjectStore, path: str, sizes: dict[str, int]) -> str | None:
-    """The digest that a part's done mark names; None where there is none that fits its size."""
-    mark = done_path(path)
-    if not path.endswith(".parquet") or mark not in sizes:
-        return None
-    about = json.loads(store.get(mark))
-    return about.get("sha256") if about.get("bytes") == sizes[path] else None
+def _mark(path: str) -> str:
+    """Where the done mark of a part would be; empty of what is no part."""
+    return done_path(path) if path.endswith(".parquet") else ""
+
+
+def _mark_and_part(store: ObjectStore, mark: str, part: str, size: int) -> dict[str, str]:
+    """The digests of a done mark and of its part, which is read where the mark does not tell it."""
+    data = store.get(mark)
+    about = json.loads(data)
+    digest = about.get("sha256") if about.get("bytes") == size else None
+    return {mark: bytes_digest(data), part: digest or object_sha256(store, part, size)}
