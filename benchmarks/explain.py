@@ -20,70 +20,14 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.lakes.growth import grow, tables
 from dataproc_assets.explain.explain import explain
 from dataproc_assets.explain.subject import find_subject
-from dataproc_assets.storage.lake import COMPANIONS, Lake
-from dataproc_assets.storage.spill import Spill
-from dataproc_assets.storage.stages import PUBLISHED, partitions
-from dataproc_assets.storage.tables import TableWriter, present_table
+from dataproc_assets.storage.lake import Lake
+from dataproc_assets.storage.tables import present_table
 from dataproc_assets_tests.defs.world import World
 
-KEYS = ("image_key", "representative", "a", "b", "image_id", "component")
-LISTS = ("members",)
-BUCKET_ROWS = 2_500
-BATCH_ROWS = 200_000  # made at a time
-SPILL_MB = 1_024
 ASKED = "pixiv/100_p0"  # has a copy on another platform
-BETWEEN = "\x1f"
-
-
-def tables(lake: Lake) -> list[tuple[str, str | None]]:
-    """Every table that there is, with its partition."""
-    others = {other: stage for stage, others in COMPANIONS.items() for other in others}
-    names = [name for name in lake.stages if name not in (*PUBLISHED, "gallery")]
-    stages = {**{name: name for name in names}, **others}
-    known = [
-        (name, key)
-        for name, stage in stages.items()
-        for key in partitions(lake.project, lake.stages[stage].by)
-    ]
-    return [(name, key) for name, key in known if lake.info(name, key)]
-
-
-def grown(rows: pl.DataFrame, copies: range) -> pl.DataFrame:
-    """Rows once for each of some copies, under keys that end in `x` and the copy's number."""
-    numbered = rows.join(pl.DataFrame({"copy": copies}), how="cross")
-    ending = pl.format("x{}", "copy")
-    columns = [pl.concat_str(name, ending) for name in KEYS if name in rows.columns]
-    for name in LISTS:
-        if name in rows.columns:
-            joined = (
-                pl.col(name)
-                .list.join(BETWEEN)
-                .str.replace_all(BETWEEN, pl.format("x{}\x1f", "copy"))
-            )
-            columns.append(pl.concat_str(joined, ending).str.split(BETWEEN).alias(name))
-    return numbered.with_columns(columns).drop("copy")
-
-
-def grow(lake: Lake, rows: int, spilled: Path) -> int:
-    """Write all tables anew, so that members have about so many rows; returns the copies."""
-    copies = max(1, rows // lake.read("members").select(pl.len()).collect().item())
-    for name, key in tables(lake):
-        path = lake.path(name, key)
-        info = present_table(lake.store, path)
-        table = lake.read(name, key).collect()
-        buckets = max(1, table.height * copies // BUCKET_ROWS)
-        spill = Spill(spilled / name / (key or ""), buckets, SPILL_MB)
-        batch = max(1, BATCH_ROWS // max(1, table.height))
-        for start in range(0, copies, batch):
-            numbers = range(start, min(start + batch, copies))
-            spill.add(grown(table, numbers), info.key[0])
-        writer = TableWriter(lake.store, path, key=info.key, buckets=buckets)
-        for bucket in range(buckets):
-            writer.add(spill.take(bucket), buckets, bucket)
-        writer.finish(info.inputs)
-    return copies
 
 
 def whole(lake: Lake, key: str) -> int:
@@ -135,7 +79,7 @@ def main() -> None:
                 assert explain(lake, find_subject(lake, f"{ASKED}x{number}"))
 
             key = seconds(by_key, numbers)
-            # all copies have one URL and one hash: what is measured is how they are found
+            # all copies have one URL: what is measured is how it is found
             by_url = seconds(lambda _, lake=lake, url=url: find_subject(lake, url), numbers[:2])
             by_hash = seconds(lambda _, lake=lake, sha=sha256: find_subject(lake, sha), numbers[:2])
             plain = seconds(lambda n, lake=lake: whole(lake, f"{ASKED}x{n}"), numbers[:2])

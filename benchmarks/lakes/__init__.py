@@ -1,0 +1,1 @@
+"""Large lakes to measure on."""
