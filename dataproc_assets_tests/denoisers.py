@@ -21,6 +21,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.units import SUFFIX
 from dataproc_assets_tests.jobs.encoding import drawn_vae
 from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.stores import contents
 
 COLOURS = ("red", "green", "blue", "white")
 
@@ -140,7 +141,7 @@ class Training:
 
     def files(self) -> dict[str, bytes]:
         """All that the folds wrote, but for how long it took."""
-        found = {path: self.store.get(path) for path in self.store.list(self.folder)["path"]}
+        found = contents(self.store, self.folder)
         return {
             path: json.dumps({**json.loads(data), "seconds": None}).encode()
             if path.endswith(".json")
@@ -159,14 +160,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> ObjectStore:
     training.publish()
     put_buckets(store)
     return store
-
-
-def copied(store: ObjectStore, folder: Path) -> ObjectStore:
-    """What a store holds once more, to be changed."""
-    copy = ObjectStore(str(folder))
-    for path in store.list()["path"]:
-        copy.put(path, store.get(path))
-    return copy
 
 
 def put_buckets(store: ObjectStore) -> None:

@@ -29,8 +29,8 @@ from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import RECIPES, make_crawl, release_config
-from dataproc_assets_tests.release.test_latents import LATENTS
-from dataproc_assets_tests.release.test_publish import run
+from dataproc_assets_tests.release.making import LATENTS, run
+from dataproc_assets_tests.stores import copied
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +189,6 @@ def test_what_is_not_there_is_told(root, tmp_path):
         batches(str(tmp_path))
 
 
-def copied(root: str, folder: Path) -> ObjectStore:
-    """The release and its latents once more, to be changed."""
-    store, copy = ObjectStore(root), ObjectStore(str(folder))
-    for path in store.list()["path"]:
-        copy.put(path, store.get(path))
-    return copy
-
-
 def tampered(store: ObjectStore, folder: str, table: str, **columns: pl.Expr) -> Manifest:
     """Change columns of a published table; returns the manifest, which stays as it was."""
     manifest = read_manifest(store, folder)
@@ -211,14 +203,14 @@ def tampered(store: ObjectStore, folder: str, table: str, **columns: pl.Expr) ->
     [(latents_path("small"), "latents.parquet"), (release_path("small"), "train.parquet")],
 )
 def test_a_table_that_was_changed_is_refused(root, tmp_path, folder, table):
-    store = copied(root, tmp_path)
+    store = copied(ObjectStore(root), ObjectStore(str(tmp_path)))
     tampered(store, folder, table, image_id=pl.col("image_id").reverse())
     with pytest.raises(ChangedFileError, match=f"{table} is not what was published"):
         len(batches(store.url))
 
 
 def test_latents_of_another_release_of_the_name_are_refused(root, tmp_path):
-    store = copied(root, tmp_path)
+    store = copied(ObjectStore(root), ObjectStore(str(tmp_path)))
     release = read_manifest(store, release_path("small"))
     assert release is not None
     store.put(f"{release_path('small')}/{MANIFEST}", replace(release, digest="0" * 64).to_json())
@@ -248,14 +240,14 @@ def resigned(store: ObjectStore, **columns: pl.Expr) -> None:
     ],
 )
 def test_a_latent_that_lies_elsewhere_is_never_taken_for_another(root, tmp_path, columns, said):
-    store = copied(root, tmp_path)
+    store = copied(ObjectStore(root), ObjectStore(str(tmp_path)))
     resigned(store, **{name: value.fill_null(512) for name, value in columns.items()})
     with pytest.raises(ValueError, match=rf"the latent of \w+ is not at byte .*{said}"):
         list(batches(store.url).epoch(0))
 
 
 def test_a_tar_that_was_cut_or_changed_is_told_with_the_next_step(root, tmp_path):
-    store = copied(root, tmp_path)
+    store = copied(ObjectStore(root), ObjectStore(str(tmp_path)))
     manifest = read_manifest(store, latents_path("small"))
     assert manifest is not None
     path = next(f"{manifest.root}/{p}" for p in manifest.files if "/train-" in p)
@@ -270,7 +262,7 @@ def test_a_tar_that_was_cut_or_changed_is_told_with_the_next_step(root, tmp_path
 
 
 def test_latents_of_an_older_form_are_refused_with_the_next_step(root, tmp_path):
-    store, folder = copied(root, tmp_path), latents_path("small")
+    store, folder = copied(ObjectStore(root), ObjectStore(str(tmp_path))), latents_path("small")
     manifest = read_manifest(store, folder)
     assert manifest is not None
     path = f"{manifest.root}/latents.parquet"
@@ -301,7 +293,7 @@ def test_a_sample_takes_one_request_and_no_tar_is_indexed(root, monkeypatch):
 
 def test_the_successor_of_a_release_is_read_as_any_other(root, tmp_path):
     """Some shards are rewritten without their first sample, one is left out, the rest is copied."""
-    store = copied(root, tmp_path)
+    store = copied(ObjectStore(root), ObjectStore(str(tmp_path)))
     old, latents = (read_manifest(store, path("small")) for path in (release_path, latents_path))
     assert old is not None and latents is not None
     table = pl.read_parquet(store.get(f"{latents.root}/latents.parquet"))

@@ -16,6 +16,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.demo import DATAPROC, Demo
 from dataproc_assets_tests.denoisers import trained
+from dataproc_assets_tests.stores import copied
 from dataproc_assets_tests.test_cli import call, conf, home, start
 
 __all__ = ["conf", "home", "trained"]  # fixtures
@@ -25,8 +26,7 @@ __all__ = ["conf", "home", "trained"]  # fixtures
 def denoiser(conf: World, trained: ObjectStore) -> World:
     """The commands' world, with the denoiser of a release `small` in its storage root."""
     for folder in ("denoisers", "latents"):
-        for path in trained.list(folder)["path"]:
-            conf.lake.store.put(path, trained.get(path))
+        copied(trained, conf.lake.store, folder)
     return conf
 
 

@@ -16,7 +16,8 @@ from dataproc_assets.storage.digest import bytes_digest
 from dataproc_assets.storage.layout import denoiser_path, latents_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.tables import ChangedFileError
-from dataproc_assets_tests.denoisers import copied, trained
+from dataproc_assets_tests.denoisers import trained
+from dataproc_assets_tests.stores import copied
 
 __all__ = ["trained"]  # a fixture
 SAFETY = read_yaml(CONF / "safety.yaml", SafetyConfig)
@@ -31,7 +32,7 @@ def sampler(trained: ObjectStore) -> Sampler:
 @pytest.fixture
 def changed(trained: ObjectStore, tmp_path) -> ObjectStore:
     """The same store, the test's own."""
-    return copied(trained, tmp_path)
+    return copied(trained, ObjectStore(str(tmp_path)))
 
 
 def pixels(picture: Image.Image) -> list[int]:

@@ -29,6 +29,7 @@ from dataproc_assets_tests.defs.world import (
     pixiv_record,
 )
 from dataproc_assets_tests.denoisers import small_config, workers
+from dataproc_assets_tests.stores import contents
 
 FOLDER = denoiser_path("demo")
 COLOURS = ("red", "green", "blue")
@@ -67,8 +68,7 @@ def train(world: World) -> dg.ExecuteInProcessResult:
 
 
 def files(world: World) -> dict[str, bytes]:
-    store = world.lake.store
-    return {path: store.get(path) for path in store.list("denoisers")["path"]}
+    return contents(world.lake.store, "denoisers")
 
 
 def marks(world: World) -> list[str]:

@@ -16,10 +16,11 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.s3_client import s3_client
 from dataproc_assets.storage.writes import WriteError
 from dataproc_assets_tests.release.crawl import make_crawl
+from dataproc_assets_tests.release.making import run, tree
 from dataproc_assets_tests.release.publisher import TITLE, publisher
-from dataproc_assets_tests.release.test_publish import run, tree
 from dataproc_assets_tests.release.versioned import new_bucket, uploads
 from dataproc_assets_tests.storage.flaky import Fate, flaky
+from dataproc_assets_tests.stores import contents
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def content(store: ObjectStore) -> dict[str, bytes]:
     """All of a store: of a folder, files that its client does not list too."""
     if not store.is_s3:
         return tree(Path(store.url))
-    return {path: store.get(path) for path in store.list()["path"]}
+    return contents(store)
 
 
 @pytest.mark.parametrize("title", [TITLE, "Another"])

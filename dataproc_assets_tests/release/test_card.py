@@ -11,7 +11,7 @@ from dataproc_assets.release.card_recipe import recipe_section
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.test_publish import run
+from dataproc_assets_tests.release.making import run
 
 COUNTS = {
     "images": 2,

@@ -9,6 +9,7 @@ from dataproc_assets.storage.parquet import from_parquet
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets_tests.denoisers import Training, made_samples, small_config
 from dataproc_assets_tests.jobs.encoding import drawn_vae
+from dataproc_assets_tests.stores import contents, copied
 
 FOLDER = denoiser_path("small")
 
@@ -30,14 +31,12 @@ def folds(tmp_path_factory, vae) -> Training:
 @pytest.fixture
 def training(folds, vae, store) -> Training:
     """The same folds on a store of the test's own, a folder and S3."""
-    for path in folds.store.list()["path"]:
-        store.put(path, folds.store.get(path))
+    copied(folds.store, store)
     return Training(store, vae, folds.config, made_samples(store))
 
 
 def tree(training: Training) -> dict[str, bytes]:
-    paths = training.store.list(FOLDER)["path"]
-    return {path: training.store.get(path) for path in paths}
+    return contents(training.store, FOLDER)
 
 
 def test_the_folder_is_whole_and_holds_what_the_folds_gave(training):

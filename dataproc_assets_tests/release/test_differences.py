@@ -4,7 +4,7 @@ import pytest
 from dataproc_assets.release.build import ReleaseExistsError
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import Crawl, release_config
-from dataproc_assets_tests.release.test_publish import run
+from dataproc_assets_tests.release.making import run
 
 
 @pytest.fixture

@@ -15,13 +15,17 @@ from dataproc_assets.release.unpack_plan import plan_unpack
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.writes import WriteError
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.test_publish import run, tree
-from dataproc_assets_tests.release.test_unpack import released, store
+from dataproc_assets_tests.release.making import run, tree
 from dataproc_assets_tests.release.versioned import delete_all, new_bucket
-
-__all__ = ["released", "store"]  # fixtures
+from dataproc_assets_tests.stores import contents, copied
 
 MANIFEST_PATH = f"releases/small/{MANIFEST}"
+
+
+@pytest.fixture
+def store(released, tmp_path) -> ObjectStore:
+    """A copy of the release."""
+    return copied(released, ObjectStore(str(tmp_path / "store")))
 
 
 def bring(store: ObjectStore, folder: Path, **asked) -> Fetched:
@@ -64,11 +68,11 @@ def test_both_past_states_come_back_exactly(s3, crawl, tmp_path):
     store = new_bucket(versioned=True)
     one = run(store, crawl)
     assert all(entry.version for entry in one.manifest.files.values())
-    first = {path: store.get(path) for path in store.list()["path"]}
+    first = contents(store)
     delete_all(store)
     assert store.list().is_empty()
     two = run(store, crawl, release_config(title="Another"))
-    second = {path: store.get(path) for path in store.list()["path"]}
+    second = contents(store)
     shard = f"{two.manifest.root}/webdataset/train-00000.tar"
     store.put(shard, b"damaged")
     assert verify(store, "small")
@@ -97,9 +101,7 @@ def test_both_past_states_come_back_exactly(s3, crawl, tmp_path):
 def test_a_copy_in_another_bucket_has_other_versions_and_is_fetched(s3, crawl, tmp_path):
     store, copy = new_bucket(versioned=True), new_bucket(versioned=True)
     run(store, crawl)
-    for path in store.list()["path"]:
-        copy.put(path, store.get(path))
-    bring(copy, tmp_path / "out")
+    bring(copied(store, copy), tmp_path / "out")
     assert verify(ObjectStore(str(tmp_path / "out")), "small") == []
 
 

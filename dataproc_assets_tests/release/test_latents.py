@@ -1,7 +1,6 @@
 import tarfile
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -27,35 +26,11 @@ from dataproc_assets.release.publish import read_train
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets.storage.tables import ChangedFileError
-from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
+from dataproc_assets_tests.jobs.encoding import drawn_vae
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.test_publish import run, tree
-
-LATENTS = {
-    "vae": "drawn",
-    "buckets": {"pixels": 16384, "step": 32, "min_side": 64, "max_side": 256},
-    "dtype": "float32",
-    "batch_size": 2,
-    "sample_share": 1.0,
-    "small_bucket": 4,
-    "shard": {"bytes_max": 10_000},
-}
-CONFIG = release_config(latents=LATENTS)
-
-
-def units_of(store, vae, crawl, config=CONFIG) -> dict[str, bytes]:
-    index = latent_index(store, latent_fingerprint(vae, WHITE))
-    buckets = config.latents.buckets
-    todo = latent_todo(read_train(store, config.name), buckets, index, crawl.addresses)
-    return latent_units(todo, 4)
-
-
-def encode(store, vae, crawl, units=None):
-    units = units or units_of(store, vae, crawl)
-    job = encode_job(store.url, vae, units, CONFIG.latents.sample_share)
-    with TemporaryDirectory() as folder:
-        return encode_here(job, Path(folder))
+from dataproc_assets_tests.release.making import CONFIG, LATENTS, encode, run, tree, units_of
+from dataproc_assets_tests.stores import copied
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +50,7 @@ def encoded(tmp_path_factory, crawl, vae):
 @pytest.fixture
 def store(encoded, tmp_path):
     """A copy of the encoded store."""
-    for path, data in tree_of(encoded).items():
-        target = tmp_path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    return ObjectStore(str(tmp_path))
+    return copied(encoded, ObjectStore(str(tmp_path)))
 
 
 def tree_of(store):
@@ -170,9 +141,7 @@ def test_ended_between_two_shards_and_begun_again_it_is_the_same(
         patch.setattr(latents, "write_tar", lambda *given: calls.append(given[0]) or write(*given))
         publish(store, vae)
     assert len(calls) == 5  # no shard was written twice
-    calm = ObjectStore(str(tmp_path_factory.mktemp("calm")))
-    for path, data in tree_of(encoded).items():
-        calm.put(path, data)
+    calm = copied(encoded, ObjectStore(str(tmp_path_factory.mktemp("calm"))))
     publish(calm, vae)
     assert tree_of(store) == tree_of(calm)
 

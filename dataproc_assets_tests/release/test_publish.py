@@ -14,29 +14,12 @@ from PIL import Image
 from dataproc_assets.release import publish as module
 from dataproc_assets.release.build import ReleaseDamagedError, ReleaseExistsError
 from dataproc_assets.release.manifest import read_manifest, verify
-from dataproc_assets.release.publish import ForbiddenImageError, publish, read_train
+from dataproc_assets.release.publish import ForbiddenImageError, read_train
 from dataproc_assets.release.samples import ChangedImageError
 from dataproc_assets.release.select import train_table
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import RECIPES, make_crawl, release_config
-
-
-def run(store, crawl, config=None, **changes):
-    config = config or release_config()
-    selection = train_table(crawl.images, crawl.sanitized, config)
-    arguments = {
-        "addresses": crawl.addresses,
-        "inputs": {"images": "1" * 64},
-        "forbidden": set(),
-        "code_version": "1",
-        "funnel": selection.funnel,
-    }
-    return publish(store, config, changes.pop("table", selection.table), **arguments | changes)
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+from dataproc_assets_tests.release.making import run, tree
 
 
 def test_two_builds_give_the_same_bytes_whatever_the_row_order(crawl, tmp_path):
@@ -169,7 +152,7 @@ from pathlib import Path
 from dataproc_assets.storage.address import read_address
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import make_crawl
-from dataproc_assets_tests.release.test_publish import run
+from dataproc_assets_tests.release.making import run
 
 reads = 0
 

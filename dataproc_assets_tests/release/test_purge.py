@@ -38,6 +38,7 @@ from dataproc_assets.storage.withdrawn import present_name, read_withdrawn
 from dataproc_assets_tests.jobs.encoding import drawn_vae
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import release_config
+from dataproc_assets_tests.release.making import LATENTS, encode, run
 from dataproc_assets_tests.release.revoking import (
     DATE,
     PUBLIC,
@@ -45,8 +46,6 @@ from dataproc_assets_tests.release.revoking import (
     found_in,
     revoke_rows,
 )
-from dataproc_assets_tests.release.test_latents import LATENTS, encode
-from dataproc_assets_tests.release.test_publish import run
 from dataproc_assets_tests.release.versioned import delete_all, new_bucket
 
 CONFIG = release_config(latents=LATENTS, splits={"train": 0.7, "validation": 0.3})

@@ -15,7 +15,7 @@ from dataproc_assets.release.push import Pushed, PushError, push
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import release_config
 from dataproc_assets_tests.release.hub import TOKEN, Hub, writable_hub
-from dataproc_assets_tests.release.test_publish import run, tree
+from dataproc_assets_tests.release.making import run, tree
 
 REPO = "ada/small"
 COMMIT = rf"POST /api/datasets/{REPO}/commit/"

@@ -11,27 +11,12 @@ import pytest
 import webdataset
 from PIL import Image
 
-from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets_tests.jobs.encoding import drawn_vae
-from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.test_latents import CONFIG, encode
-from dataproc_assets_tests.release.test_publish import run
+from dataproc_assets_tests.release.making import run
 
 TYPES = ("png", "jpg", "webp")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory, crawl) -> ObjectStore:
-    """A published release with its latents: to be read only."""
-    made = ObjectStore(str(tmp_path_factory.mktemp("released")))
-    vae = drawn_vae(tmp_path_factory.mktemp("vae"))
-    run(made, crawl, CONFIG)
-    encode(made, vae, crawl)
-    publish_latents(made, CONFIG, vae, WHITE, code_version="1")
-    return made
 
 
 def folder_of(store: ObjectStore, kind: str = "releases") -> Path:
@@ -41,9 +26,9 @@ def folder_of(store: ObjectStore, kind: str = "releases") -> Path:
 
 
 @pytest.fixture(scope="module")
-def here(store) -> Path:
+def here(released) -> Path:
     """The folder of the release's files."""
-    return folder_of(store)
+    return folder_of(released)
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +67,9 @@ def test_webdataset_decodes_images_json_and_text(here, rows, crawl):
         assert sample["txt"] == row["prompts__animagine"][0]
 
 
-def test_webdataset_decodes_latents_a_bucket_at_a_time(store, rows):
+def test_webdataset_decodes_latents_a_bucket_at_a_time(released, rows):
     by_id = {row["image_id"]: row for row in rows}
-    tars = sorted((folder_of(store, "latents") / "webdataset").iterdir())
+    tars = sorted((folder_of(released, "latents") / "webdataset").iterdir())
     seen = []
     for bucket in {tar.name.rpartition("-")[0] for tar in tars}:
         urls = [str(tar) for tar in tars if tar.name.rpartition("-")[0] == bucket]

@@ -1,7 +1,6 @@
 """What each reader of a release does once some of its images are revoked, and after a purge."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from dataproc_assets.storage.layout import revocations_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import Crawl
 from dataproc_assets_tests.release.hub import TOKEN, Hub, writable_hub
+from dataproc_assets_tests.release.making import run, tree
 from dataproc_assets_tests.release.revoking import (
     DATE,
     KEY,
@@ -36,18 +36,14 @@ from dataproc_assets_tests.release.revoking import (
     found_in,
     revoke_rows,
 )
-from dataproc_assets_tests.release.test_publish import run, tree
-from dataproc_assets_tests.release.test_unpack import released
 from dataproc_assets_tests.release.versioned import delete_all, new_bucket
-
-__all__ = ["released"]  # a fixture
+from dataproc_assets_tests.stores import copied
 
 
 @pytest.fixture
 def store(released, tmp_path) -> ObjectStore:
     """A copy of the release, whose manifest names the key as one published today does."""
-    shutil.copytree(released.url, tmp_path / "store")
-    made = ObjectStore(str(tmp_path / "store"))
+    made = copied(released, ObjectStore(str(tmp_path / "store")))
     path = f"releases/small/{MANIFEST}"
     value = json.loads(made.get(path)) | {"revokers": [PUBLIC]}
     made.put(path, json.dumps(value).encode())
@@ -251,8 +247,7 @@ def test_one_that_is_changed_is_refused_by_every_reader(store, gone, tmp_path, h
 
 
 def test_of_a_release_without_a_key_one_that_fits_itself_is_believed(released, tmp_path):
-    shutil.copytree(released.url, tmp_path / "store")
-    store = ObjectStore(str(tmp_path / "store"))
+    store = copied(released, ObjectStore(str(tmp_path / "store")))
     forge(store, read_train(store, "small").head(2))
     assert read_train(store, "small").height == 7
     with pytest.raises(RevocationError):

@@ -11,7 +11,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.upload import upload_folder
 from dataproc_assets_tests.defs.world import World, cause, metadata
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.test_publish import run
+from dataproc_assets_tests.release.making import run
 from dataproc_assets_tests.release.versioned import delete_all, new_bucket
 from dataproc_assets_tests.test_cli import call, conf, home
 

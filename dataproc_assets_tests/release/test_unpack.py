@@ -24,36 +24,21 @@ from PIL import Image
 
 from dataproc_assets.release.extract import UnpackError, extract
 from dataproc_assets.release.extract import replace as write_whole
-from dataproc_assets.release.latents import publish_latents
 from dataproc_assets.release.manifest import FileEntry, Manifest, read_manifest
 from dataproc_assets.release.publish import read_train
 from dataproc_assets.release.tars import Sample, write_tar
 from dataproc_assets.release.unpack import Unpacked, unpack
 from dataproc_assets.release.unpack_plan import plan_unpack
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets_tests.jobs.encoding import drawn_vae
-from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.test_latents import CONFIG, LATENTS, encode
-from dataproc_assets_tests.release.test_publish import run, tree
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory, crawl) -> ObjectStore:
-    """A published release with its latents: to be read only."""
-    store = ObjectStore(str(tmp_path_factory.mktemp("released")))
-    vae = drawn_vae(tmp_path_factory.mktemp("vae"))
-    run(store, crawl, CONFIG)
-    encode(store, vae, crawl)
-    publish_latents(store, CONFIG, vae, WHITE, code_version="1")
-    return store
+from dataproc_assets_tests.release.making import LATENTS, run, tree, with_latents
+from dataproc_assets_tests.stores import copied
 
 
 @pytest.fixture
 def store(released, tmp_path) -> ObjectStore:
     """A copy of it."""
-    shutil.copytree(released.url, tmp_path / "store")
-    return ObjectStore(str(tmp_path / "store"))
+    return copied(released, ObjectStore(str(tmp_path / "store")))
 
 
 def write(store: ObjectStore, folder: Path, **changes) -> Unpacked:
@@ -169,11 +154,8 @@ def test_without_latents_no_buckets_are_told(released, tmp_path):
 
 def test_each_split_is_a_folder_of_its_own(tmp_path, crawl):
     store = ObjectStore(str(tmp_path / "store"))
-    vae = drawn_vae(tmp_path)
     config = release_config(splits={"train": 0.5, "validation": 0.5}, latents=LATENTS)
-    run(store, crawl, config)
-    encode(store, vae, crawl)
-    publish_latents(store, config, vae, WHITE, code_version="1")
+    with_latents(store, crawl, tmp_path, config)
     rows = read_train(store, "small")
     for split in config.splits:
         done = write(store, tmp_path / split, split=split)

@@ -5,6 +5,7 @@ import pytest
 
 from dataproc_assets.storage.layout import LEDGERS
 from dataproc_assets.storage.ledger import LEDGER_SCHEMAS, append_ledger, read_ledger
+from dataproc_assets_tests.stores import contents
 
 
 def entries(*keys: str) -> pl.DataFrame:
@@ -32,7 +33,7 @@ def test_entries_are_kept_oldest_first_and_each_once(store):
 
 def test_an_append_never_changes_what_is_there(store):
     append_ledger(store, "quarantine", entries("a"))
-    before = {path: store.get(path) for path in store.list()["path"]}
+    before = contents(store)
     append_ledger(store, "quarantine", entries("b"))
     assert {path: store.get(path) for path in before} == before
     assert len(store.list()) == 2

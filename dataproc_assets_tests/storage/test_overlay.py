@@ -7,15 +7,12 @@ from hypothesis import strategies as st
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.overlay import Overlay
 from dataproc_assets_tests.release.versioned import new_bucket
+from dataproc_assets_tests.stores import contents
 
 PATHS = ["a/1", "a/2", "b/1"]
 STEP = st.tuples(
     st.sampled_from(["put", "new", "delete"]), st.sampled_from(PATHS), st.binary(max_size=3)
 )
-
-
-def contents(store: ObjectStore) -> dict[str, bytes]:
-    return {path: store.get(path) for path in store.list()["path"]}
 
 
 def apply(store: ObjectStore, steps) -> list:

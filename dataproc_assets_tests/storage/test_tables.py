@@ -22,6 +22,7 @@ from dataproc_assets.storage.tables import (
     write_table,
 )
 from dataproc_assets_tests.storage.frames import many
+from dataproc_assets_tests.stores import contents
 
 PATH = "stages/merged/pixiv_merged.parquet"
 ROWS = pl.DataFrame({"image_key": ["b", "a", "c"], "n": [2, 1, None]})
@@ -34,10 +35,6 @@ def write(store, rows=ROWS, **options):
 def files(store):
     names = store.list(PATH)["path"].str.strip_prefix(f"{PATH}/")
     return [name for name in names if name != MANIFEST]
-
-
-def contents(store):
-    return {path: store.get(path) for path in store.list()["path"]}
 
 
 def test_a_table_comes_back_sorted_by_its_key_with_what_it_was_made_from(store):

@@ -10,6 +10,7 @@ from dataproc_assets.what_if.fates import IMAGE, fates
 from dataproc_assets.what_if.page import draw
 from dataproc_assets.what_if.text import lines
 from dataproc_assets_tests.defs.world import KEPT, LOW_SCORE, NEVER, World
+from dataproc_assets_tests.stores import contents
 
 LOWER = "prefiltered.clip_score=0.4"  # LOW_SCORE has 0.5
 HIGHER = "prefiltered.clip_score=99"
@@ -21,23 +22,19 @@ def told(lake, *settings: str, pictures: bool = False):
     return [(outcome, changes(now, outcome.fates)) for outcome in found]
 
 
-def bytes_of(lake) -> dict[str, bytes]:
-    return {path: lake.store.get(path) for path in lake.store.list()["path"]}
-
-
 def moves(changed) -> set[tuple]:
     return {(row["fate"], row["fate_then"], *row["keys"]) for row in changed.moves.to_dicts()}
 
 
 def test_a_lower_threshold_keeps_what_it_dropped_and_touches_nothing(finished):
-    before = bytes_of(finished.lake)
+    before = contents(finished.lake.store)
     ((outcome, changed),) = told(finished.lake, LOWER)
     assert moves(changed) == {("prefiltered low_clip_score", IMAGE, LOW_SCORE)}
     assert outcome.made[0] == "prefiltered" and outcome.made[-1] == "sanitized"
     kept = changed.counts.filter(changed.counts["where"] == "animagine4")
     row = next(row for row in kept.to_dicts() if row["fate"] == "kept")
     assert row["then"] == row["now"] + 1
-    assert bytes_of(finished.lake) == before
+    assert contents(finished.lake.store) == before
 
 
 def test_a_threshold_that_nothing_reaches_drops_every_image(finished):
