@@ -8,6 +8,7 @@ from dataproc_assets.config.releases import ReleaseConfig
 from dataproc_assets.config.vaes import VaeConfig
 from dataproc_assets.release.encoded import latent_index, latent_todo, latent_units
 from dataproc_assets.release.latents import publish_latents
+from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.release.publish import publish, read_train
 from dataproc_assets.release.select import train_table
 from dataproc_assets.storage.objects import ObjectStore
@@ -68,3 +69,10 @@ def with_latents(
 def tree(folder: Path) -> dict[str, bytes]:
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def manifest_of(store: ObjectStore, name: str = "small", kind: str = "releases") -> Manifest:
+    """What is published of a release, or of its latents where the kind is `latents`."""
+    manifest = read_manifest(store, f"{kind}/{name}")
+    assert manifest is not None
+    return manifest

@@ -11,18 +11,15 @@ import pytest
 import webdataset
 from PIL import Image
 
-from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.making import run
+from dataproc_assets_tests.release.making import manifest_of, run
 
 TYPES = ("png", "jpg", "webp")
 
 
 def folder_of(store: ObjectStore, kind: str = "releases") -> Path:
-    manifest = read_manifest(store, f"{kind}/small")
-    assert manifest is not None
-    return Path(store.uri(manifest.root))
+    return Path(store.uri(manifest_of(store, kind=kind).root))
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from dataproc_assets.release.unpack import unpack
 from dataproc_assets.release.unpack_plan import plan_unpack
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.making import LATENTS, run, tree, with_latents
-from dataproc_assets_tests.release.unpacking import files, first_tar, manifest_of, write
+from dataproc_assets_tests.release.making import LATENTS, manifest_of, run, tree, with_latents
+from dataproc_assets_tests.release.unpacking import files, first_tar, write
 from dataproc_assets_tests.stores import copied
 
 
@@ -57,7 +57,7 @@ def test_unpacked_as_sd_scripts_reads_it(released, tmp_path):
 
 def test_the_latents_are_those_of_the_release(released, tmp_path):
     write(released, tmp_path)
-    manifest = manifest_of(released, "latents")
+    manifest = manifest_of(released, kind="latents")
     seen = 0
     for path in manifest.files:
         if path.endswith(".tar"):
@@ -158,7 +158,7 @@ def test_a_shard_that_is_left_out_of_the_manifest_is_missed(store, tmp_path):
 
 
 def test_images_whose_latent_failed_are_told(store, tmp_path):
-    manifest = manifest_of(store, "latents")
+    manifest = manifest_of(store, kind="latents")
     lost = read_train(store, "small")["image_id"][0]
     counts = manifest.counts | {"failed": {lost: "truncated"}}
     store.put("latents/small/manifest.json", replace(manifest, counts=counts).to_json())

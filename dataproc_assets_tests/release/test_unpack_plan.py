@@ -6,8 +6,8 @@ from dataproc_assets.release.extract import UnpackError
 from dataproc_assets.release.unpack_plan import plan_unpack
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets_tests.release.crawl import release_config
-from dataproc_assets_tests.release.making import run
-from dataproc_assets_tests.release.unpacking import manifest_of, write
+from dataproc_assets_tests.release.making import manifest_of, run
+from dataproc_assets_tests.release.unpacking import write
 from dataproc_assets_tests.stores import copied
 
 
@@ -25,7 +25,7 @@ def test_a_table_that_was_changed_is_refused(store, tmp_path):
 
 
 def test_latents_of_another_release_of_that_name_are_refused(store, tmp_path):
-    manifest = manifest_of(store, "latents")
+    manifest = manifest_of(store, kind="latents")
     store.put("latents/small/manifest.json", replace(manifest, inputs={"release": "0"}).to_json())
     with pytest.raises(UnpackError, match="is of another release of the name 'small'"):
         write(store, tmp_path / "unpacked")

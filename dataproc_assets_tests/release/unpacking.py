@@ -6,11 +6,11 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-from dataproc_assets.release.manifest import FileEntry, Manifest, read_manifest
+from dataproc_assets.release.manifest import FileEntry
 from dataproc_assets.release.unpack import Unpacked, unpack
 from dataproc_assets.release.unpack_plan import plan_unpack
 from dataproc_assets.storage.objects import ObjectStore
-from dataproc_assets_tests.release.making import tree
+from dataproc_assets_tests.release.making import manifest_of, tree
 
 
 def write(store: ObjectStore, folder: Path, **changes) -> Unpacked:
@@ -27,15 +27,9 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def manifest_of(store: ObjectStore, kind: str = "releases") -> Manifest:
-    manifest = read_manifest(store, f"{kind}/small")
-    assert manifest is not None
-    return manifest
-
-
 def first_tar(store: ObjectStore, kind: str = "releases") -> tuple[str, str]:
     """A tar's path in the manifest, and below the storage root."""
-    manifest = manifest_of(store, kind)
+    manifest = manifest_of(store, kind=kind)
     path = next(path for path in manifest.files if path.endswith(".tar"))
     return path, f"{manifest.root}/{path}"
 
