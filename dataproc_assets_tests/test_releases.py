@@ -5,7 +5,8 @@ import pytest
 from dataproc_assets.release.manifest import MANIFEST, read_manifest
 from dataproc_assets.releases import UnknownRelease, faults, published
 from dataproc_assets.storage.layout import release_path
-from dataproc_assets_tests.defs.world import KEPT, World
+from dataproc_assets_tests.defs.posts import KEPT
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.test_cli import call, conf, home, start
 
 __all__ = ["conf", "home"]  # fixtures

@@ -4,7 +4,9 @@ from pathlib import Path
 import polars as pl
 
 from dataproc_assets.report import print_report
-from dataproc_assets_tests.defs.world import TWIN, World, tamper
+from dataproc_assets_tests.defs.asking import tamper
+from dataproc_assets_tests.defs.posts import TWIN
+from dataproc_assets_tests.defs.world import World
 
 
 def _cells(capsys) -> list[list[str]]:

@@ -6,7 +6,9 @@ from dataproc_assets.defs.stage import Check
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.run import RunFailed, Step, flow, run_stale, stale_steps
 from dataproc_assets.storage import layout
-from dataproc_assets_tests.defs.world import World, metadata, pixiv_record
+from dataproc_assets_tests.defs.posts import pixiv_record
+from dataproc_assets_tests.defs.results import metadata
+from dataproc_assets_tests.defs.world import World
 
 PASSES = ("clip", "drawing", "pixels", "softmax", "tagger")
 INTAKE = ("inventory", "records", "todo")

@@ -1,15 +1,8 @@
 import polars as pl
 
-from dataproc_assets_tests.defs.world import (
-    FEW_BOOKMARKS,
-    LOW_SCORE,
-    NO_IMAGE,
-    World,
-    checks,
-    data_version,
-    metadata,
-    reasons,
-)
+from dataproc_assets_tests.defs.posts import FEW_BOOKMARKS, LOW_SCORE, NO_IMAGE
+from dataproc_assets_tests.defs.results import checks, data_version, metadata, reasons
+from dataproc_assets_tests.defs.world import World
 
 
 def test_every_row_is_judged_and_says_why(world: World):

@@ -16,18 +16,11 @@ from dataproc_assets.config.denoiser import denoiser_fingerprint
 from dataproc_assets.defs.checks.denoiser import DENOISER
 from dataproc_assets.release.manifest import read_manifest, verify_folder
 from dataproc_assets.storage.layout import denoiser_parts_path, denoiser_path, latents_path
+from dataproc_assets_tests.defs.asking import ask, failed
+from dataproc_assets_tests.defs.posts import SIDE, pixiv_record
+from dataproc_assets_tests.defs.results import cause, checks, data_version, metadata
 from dataproc_assets_tests.defs.test_release import LATENTS
-from dataproc_assets_tests.defs.world import (
-    SIDE,
-    World,
-    ask,
-    cause,
-    checks,
-    data_version,
-    failed,
-    metadata,
-    pixiv_record,
-)
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.denoisers import small_config, workers
 from dataproc_assets_tests.stores import contents
 

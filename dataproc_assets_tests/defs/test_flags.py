@@ -3,7 +3,9 @@ import polars as pl
 from dataproc_assets.defs import flags as module
 from dataproc_assets.defs.flags import flags, flags_state
 from dataproc_assets.storage.ledger import append_ledger
-from dataproc_assets_tests.defs.world import AI, NEVER, OPT_OUT, TWIN, World, tamper
+from dataproc_assets_tests.defs.asking import tamper
+from dataproc_assets_tests.defs.posts import AI, NEVER, OPT_OUT, TWIN
+from dataproc_assets_tests.defs.world import World
 
 
 def test_flags_are_of_every_known_row(finished: World):

@@ -12,16 +12,10 @@ import pytest
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.release.publish import read_train
 from dataproc_assets.storage.ledger import append_ledger
-from dataproc_assets_tests.defs.world import (
-    KEPT,
-    NEVER,
-    TWIN,
-    World,
-    cause,
-    metadata,
-    reasons,
-    tamper,
-)
+from dataproc_assets_tests.defs.asking import tamper
+from dataproc_assets_tests.defs.posts import KEPT, NEVER, TWIN
+from dataproc_assets_tests.defs.results import cause, metadata, reasons
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 IDS = ("image_id", "representative", "members")

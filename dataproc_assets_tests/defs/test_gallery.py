@@ -5,7 +5,9 @@ import polars as pl
 from dataproc_assets.commands.gallery import the_site
 from dataproc_assets.defs.gallery import gallery_tables
 from dataproc_assets.storage.ledger import append_ledger
-from dataproc_assets_tests.defs.world import NEVER, OPT_OUT, World, data_version, metadata
+from dataproc_assets_tests.defs.posts import NEVER, OPT_OUT
+from dataproc_assets_tests.defs.results import data_version, metadata
+from dataproc_assets_tests.defs.world import World
 
 
 def test_the_pages_are_drawn_and_counted(world: World):

@@ -1,17 +1,10 @@
 import polars as pl
 
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets_tests.defs.world import (
-    KEPT,
-    NEVER,
-    TWIN,
-    World,
-    checks,
-    data_version,
-    metadata,
-    reasons,
-    tamper,
-)
+from dataproc_assets_tests.defs.asking import tamper
+from dataproc_assets_tests.defs.posts import KEPT, NEVER, TWIN
+from dataproc_assets_tests.defs.results import checks, data_version, metadata, reasons
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 

@@ -7,18 +7,9 @@ import polars as pl
 
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.units import read_units, unit_rows
-from dataproc_assets_tests.defs.world import (
-    DANBOORU,
-    FEW_BOOKMARKS,
-    NO_IMAGE,
-    World,
-    cause,
-    checks,
-    data_version,
-    metadata,
-    pixiv_record,
-    reasons,
-)
+from dataproc_assets_tests.defs.posts import DANBOORU, FEW_BOOKMARKS, NO_IMAGE, pixiv_record
+from dataproc_assets_tests.defs.results import cause, checks, data_version, metadata, reasons
+from dataproc_assets_tests.defs.world import World
 
 INTAKE = ("inventory", "records", "todo")
 PICTURE = "dataset-pixiv/resized_1/103_p0.png"

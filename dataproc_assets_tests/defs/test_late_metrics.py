@@ -8,7 +8,8 @@ from dataproc_assets.defs.flags import flags
 from dataproc_assets.defs.tables import captions
 from dataproc_assets.plan import due_late, due_stages
 from dataproc_assets.run import stale_steps
-from dataproc_assets_tests.defs.world import FEW_BOOKMARKS, LOW_SCORE, TWIN, World
+from dataproc_assets_tests.defs.posts import FEW_BOOKMARKS, LOW_SCORE, TWIN
+from dataproc_assets_tests.defs.world import World
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import pytest
 
+from dataproc_assets_tests.defs.results import checks, metadata
 from dataproc_assets_tests.defs.test_release import LATENTS
-from dataproc_assets_tests.defs.world import World, checks, metadata
+from dataproc_assets_tests.defs.world import World
 
 
 @pytest.mark.slow

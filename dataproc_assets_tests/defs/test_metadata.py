@@ -1,6 +1,8 @@
 import polars as pl
 
-from dataproc_assets_tests.defs.world import FEW_BOOKMARKS, NO_IMAGE, World, data_version, metadata
+from dataproc_assets_tests.defs.posts import FEW_BOOKMARKS, NO_IMAGE
+from dataproc_assets_tests.defs.results import data_version, metadata
+from dataproc_assets_tests.defs.world import World
 
 
 def test_every_known_key_has_a_row_in_its_sources_namespace(finished: World):

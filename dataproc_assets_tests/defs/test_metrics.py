@@ -4,7 +4,8 @@ import pytest
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.defs.metrics import with_columns
 from dataproc_assets.storage.parts import EMPTY_PART
-from dataproc_assets_tests.defs.world import World, cause, checks, data_version, metadata
+from dataproc_assets_tests.defs.results import cause, checks, data_version, metadata
+from dataproc_assets_tests.defs.world import World
 
 INTAKE = ("inventory", "records", "todo")
 

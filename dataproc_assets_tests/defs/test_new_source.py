@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dataproc_assets_tests.defs.world import World, checks, picture
+from dataproc_assets_tests.defs.posts import picture
+from dataproc_assets_tests.defs.results import checks
+from dataproc_assets_tests.defs.world import World
 
 FLAT = """
 name: eshuushuu

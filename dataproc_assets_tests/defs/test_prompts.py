@@ -1,7 +1,8 @@
 import pytest
 
 from dataproc_assets.storage import spill
-from dataproc_assets_tests.defs.world import World, checks, metadata
+from dataproc_assets_tests.defs.results import checks, metadata
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 

@@ -3,18 +3,10 @@ import pytest
 
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.release.publish import read_train
-from dataproc_assets_tests.defs.world import (
-    AI,
-    BANNED_WORD,
-    KEPT,
-    OPT_OUT,
-    TWIN,
-    World,
-    cause,
-    checks,
-    metadata,
-    tamper,
-)
+from dataproc_assets_tests.defs.asking import tamper
+from dataproc_assets_tests.defs.posts import AI, BANNED_WORD, KEPT, OPT_OUT, TWIN
+from dataproc_assets_tests.defs.results import cause, checks, metadata
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 LATENTS = {

@@ -6,7 +6,7 @@ from dataproc_assets.defs.result import (
     counts_metadata,
     reasons_metadata,
 )
-from dataproc_assets_tests.defs.world import reasons
+from dataproc_assets_tests.defs.results import reasons
 
 
 def test_counts_are_by_value_most_first_and_null_is_none():

@@ -15,14 +15,8 @@ from PIL import Image
 
 from dataproc_assets.release.publish import read_train
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets_tests.defs.world import (
-    DANBOORU,
-    KEPT,
-    World,
-    danbooru_record,
-    picture,
-    pixiv_record,
-)
+from dataproc_assets_tests.defs.posts import DANBOORU, KEPT, danbooru_record, picture, pixiv_record
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 SHOWN = "danbooru/7"  # kept: what its records say is harmless

@@ -1,18 +1,10 @@
 import polars as pl
 
 from dataproc_assets.storage.ledger import read_ledger
-from dataproc_assets_tests.defs.world import (
-    AI,
-    BANNED_WORD,
-    KEPT,
-    NEVER,
-    OPT_OUT,
-    World,
-    checks,
-    metadata,
-    reasons,
-    tamper,
-)
+from dataproc_assets_tests.defs.asking import tamper
+from dataproc_assets_tests.defs.posts import AI, BANNED_WORD, KEPT, NEVER, OPT_OUT
+from dataproc_assets_tests.defs.results import checks, metadata, reasons
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 

@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from dataproc_assets.config.yaml import ConfigError
 from dataproc_assets.defs.schedules import due_release
 from dataproc_assets.release.publish import read_train
+from dataproc_assets_tests.defs.posts import KEPT
 from dataproc_assets_tests.defs.test_release import RECIPE
-from dataproc_assets_tests.defs.world import KEPT, World
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.release.crawl import release_config
 
 MONDAY = datetime(2026, 11, 30, 3, tzinfo=UTC)

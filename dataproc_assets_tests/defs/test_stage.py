@@ -8,7 +8,8 @@ from dataproc_assets.defs.result import table_result
 from dataproc_assets.defs.stage import Check, partitions_def, stage_asset
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.stages import partitions
-from dataproc_assets_tests.defs.world import World, cause, checks
+from dataproc_assets_tests.defs.results import cause, checks
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 

@@ -4,7 +4,8 @@ from polars.testing import assert_frame_equal
 
 from dataproc_assets.defs.table_parts import table_parts
 from dataproc_assets.storage import spill
-from dataproc_assets_tests.defs.world import World, checks, metadata
+from dataproc_assets_tests.defs.results import checks, metadata
+from dataproc_assets_tests.defs.world import World
 
 STAGES = ("merged", "prefiltered", "augmented")
 INPUTS = ("records", "metrics_merged", "todo")

@@ -2,10 +2,8 @@ import polars as pl
 
 from dataproc_assets.defs.tables import all_rows, captions, dedup_everything, details
 from dataproc_assets.storage import layout
-from dataproc_assets_tests.defs.world import (
-    FEW_BOOKMARKS,
-    World,
-)
+from dataproc_assets_tests.defs.posts import FEW_BOOKMARKS
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.models.made import coca_captioner
 
 

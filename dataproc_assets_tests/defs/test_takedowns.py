@@ -11,15 +11,15 @@ from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.takedowns import read_takedowns
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.spread import enter_all
-from dataproc_assets_tests.defs.world import (
+from dataproc_assets_tests.defs.posts import (
     DANBOORU,
     KEPT,
     TWIN,
-    World,
     danbooru_record,
     picture,
     pixiv_record,
 )
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.takedown.search import find_all
 from dataproc_assets_tests.takedown.twin import NEEDLES, PICTURE
 

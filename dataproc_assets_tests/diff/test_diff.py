@@ -13,7 +13,8 @@ from dataproc_assets.diff.report import lines, values
 from dataproc_assets.release.manifest import read_manifest
 from dataproc_assets.release.rows import read_tables
 from dataproc_assets.storage.layout import gallery_path, release_path
-from dataproc_assets_tests.defs.world import LOW_SCORE, NEVER, World, pixiv_record
+from dataproc_assets_tests.defs.posts import LOW_SCORE, NEVER, pixiv_record
+from dataproc_assets_tests.defs.world import World
 
 
 def second_release(world: World, **changes) -> None:

@@ -16,7 +16,8 @@ from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.tables import ChangedFileError
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.spread import enter_all
-from dataproc_assets_tests.defs.world import LOW_SCORE, TWIN, World
+from dataproc_assets_tests.defs.posts import LOW_SCORE, TWIN
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.diff.test_diff import lower
 from dataproc_assets_tests.release.versioned import new_bucket
 from dataproc_assets_tests.storage.lakes import project_in

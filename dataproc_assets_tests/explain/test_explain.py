@@ -7,7 +7,7 @@ import yaml
 from dataproc_assets.explain.explain import explain
 from dataproc_assets.explain.subject import find_subject
 from dataproc_assets.explain.text import text
-from dataproc_assets_tests.defs.world import (
+from dataproc_assets_tests.defs.posts import (
     AI,
     BANNED_WORD,
     FEW_BOOKMARKS,

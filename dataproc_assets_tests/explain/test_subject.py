@@ -2,7 +2,7 @@ import pytest
 
 from dataproc_assets.explain.subject import UnknownImage, find_subject
 from dataproc_assets.storage.lookup import rows_of
-from dataproc_assets_tests.defs.world import KEPT, TWIN
+from dataproc_assets_tests.defs.posts import KEPT, TWIN
 
 
 def row(finished, key):

@@ -21,7 +21,8 @@ from dataproc_assets.gallery.render import NAVIGATION
 from dataproc_assets.gallery.serve import gallery_server
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets_tests.chromium import Browser, browser, program
-from dataproc_assets_tests.defs.world import KEPT, NEVER, OPT_OUT, World
+from dataproc_assets_tests.defs.posts import KEPT, NEVER, OPT_OUT
+from dataproc_assets_tests.defs.world import World
 
 FOCUSED = "document.activeElement.{}"
 

@@ -16,7 +16,7 @@ from dataproc_assets.gallery.pictures import picture_path
 from dataproc_assets.gallery.response import HTML, Answer
 from dataproc_assets.gallery.site import Means, Site
 from dataproc_assets.storage.ledger import append_ledger
-from dataproc_assets_tests.defs.world import (
+from dataproc_assets_tests.defs.posts import (
     AI,
     FEW_BOOKMARKS,
     KEPT,
@@ -24,9 +24,9 @@ from dataproc_assets_tests.defs.world import (
     NEVER,
     OPT_OUT,
     TWIN,
-    World,
-    embedding,
 )
+from dataproc_assets_tests.defs.scoring import embedding
+from dataproc_assets_tests.defs.world import World
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 

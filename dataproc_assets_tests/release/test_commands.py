@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from dataproc_assets.commands.bar import bytes_bar
-from dataproc_assets_tests.defs.world import KEPT, World
+from dataproc_assets_tests.defs.posts import KEPT
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.release.hub import TOKEN, Hub, writable_hub
 from dataproc_assets_tests.test_cli import call, conf, home
 

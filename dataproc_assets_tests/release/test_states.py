@@ -9,7 +9,8 @@ import pytest
 from dataproc_assets.release.manifest import MANIFEST, read_manifest
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.upload import upload_folder
-from dataproc_assets_tests.defs.world import World, cause, metadata
+from dataproc_assets_tests.defs.results import cause, metadata
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.release.crawl import release_config
 from dataproc_assets_tests.release.making import run
 from dataproc_assets_tests.release.versioned import delete_all, new_bucket

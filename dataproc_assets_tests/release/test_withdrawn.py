@@ -11,7 +11,8 @@ from dataproc_assets.release.publish import read_train
 from dataproc_assets.release.purge import purge
 from dataproc_assets.release.revocations import read_revocations, revoke
 from dataproc_assets.storage.withdrawn import present_name, withdrawals
-from dataproc_assets_tests.defs.world import World, cause
+from dataproc_assets_tests.defs.results import cause
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.release.revoking import DATE, KEY, PUBLIC
 from dataproc_assets_tests.test_cli import call, conf, home
 

@@ -17,7 +17,8 @@ from dataproc_assets.takedown.apply import apply
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.receipts import Receipt, receipts
 from dataproc_assets.takedown.spread import enter_all
-from dataproc_assets_tests.defs.world import TWIN, World
+from dataproc_assets_tests.defs.posts import TWIN
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.release.versioned import new_bucket
 from dataproc_assets_tests.takedown.search import find_all, is_in, unpacked
 from dataproc_assets_tests.takedown.twin import NEEDLES, PICTURE

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataproc_assets.cli import cli
-from dataproc_assets_tests.defs.world import TWIN, World
+from dataproc_assets_tests.defs.posts import TWIN
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.demo import ROOT
 
 

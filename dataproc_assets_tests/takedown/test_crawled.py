@@ -8,7 +8,8 @@ from dataproc_assets.cli import cli
 from dataproc_assets.takedown.crawled import STILL, crawl_lines, still_crawled
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.spread import enter_all
-from dataproc_assets_tests.defs.world import PIXIV, TWIN, World
+from dataproc_assets_tests.defs.posts import PIXIV, TWIN
+from dataproc_assets_tests.defs.world import World
 
 DUMP = "dataset-pixiv/resized_1/dump.jsonl"
 

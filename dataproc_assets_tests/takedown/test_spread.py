@@ -8,7 +8,8 @@ from dataproc_assets.storage.ledger import read_ledger
 from dataproc_assets.storage.takedowns import read_takedowns, with_ids
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.spread import enter_all, meant
-from dataproc_assets_tests.defs.world import TWIN, World, picture
+from dataproc_assets_tests.defs.posts import TWIN, picture
+from dataproc_assets_tests.defs.world import World
 
 PICTURE = picture(100)
 

@@ -2,7 +2,7 @@
 
 from hashlib import md5, sha256
 
-from dataproc_assets_tests.defs.world import TWIN, picture
+from dataproc_assets_tests.defs.posts import TWIN, picture
 
 PICTURE = picture(100)
 NEEDLES = {

@@ -9,7 +9,8 @@ from dataproc_assets.what_if.engine import StaleTables, outcomes
 from dataproc_assets.what_if.fates import IMAGE, fates
 from dataproc_assets.what_if.page import draw
 from dataproc_assets.what_if.text import lines
-from dataproc_assets_tests.defs.world import KEPT, LOW_SCORE, NEVER, World
+from dataproc_assets_tests.defs.posts import KEPT, LOW_SCORE, NEVER
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.stores import contents
 
 LOWER = "prefiltered.clip_score=0.4"  # LOW_SCORE has 0.5

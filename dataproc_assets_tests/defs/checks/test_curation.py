@@ -1,7 +1,8 @@
 import polars as pl
 
 from dataproc_assets.defs.checks.curation import AUGMENTED, PREFILTERED
-from dataproc_assets_tests.defs.world import World, ask, failed, figures, tamper
+from dataproc_assets_tests.defs.asking import ask, failed, figures, tamper
+from dataproc_assets_tests.defs.world import World
 
 ONE = pl.col("image_key") == "pixiv/101_p0"
 

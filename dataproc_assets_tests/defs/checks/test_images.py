@@ -2,7 +2,9 @@ import polars as pl
 import pytest
 
 from dataproc_assets.defs.checks.images import DEDUP_CROSS, IMAGES
-from dataproc_assets_tests.defs.world import TWIN, World, ask, failed, figures, tamper
+from dataproc_assets_tests.defs.asking import ask, failed, figures, tamper
+from dataproc_assets_tests.defs.posts import TWIN
+from dataproc_assets_tests.defs.world import World
 
 
 def test_all_pass_on_what_was_made(finished: World):

@@ -1,7 +1,8 @@
 import polars as pl
 
 from dataproc_assets.defs.checks.intake import INVENTORY, RECORDS, TODO
-from dataproc_assets_tests.defs.world import World, ask, failed, figures, tamper
+from dataproc_assets_tests.defs.asking import ask, failed, figures, tamper
+from dataproc_assets_tests.defs.world import World
 
 
 def test_all_pass_on_what_was_made(finished: World):

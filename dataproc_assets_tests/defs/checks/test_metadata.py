@@ -1,7 +1,8 @@
 import polars as pl
 
 from dataproc_assets.defs.checks.metadata import MERGED
-from dataproc_assets_tests.defs.world import World, ask, failed, figures, tamper
+from dataproc_assets_tests.defs.asking import ask, failed, figures, tamper
+from dataproc_assets_tests.defs.world import World
 
 
 def test_passes_on_what_was_made(finished: World):

@@ -1,7 +1,8 @@
 import polars as pl
 
 from dataproc_assets.defs.checks.prompts import PROMPTS
-from dataproc_assets_tests.defs.world import World, ask, failed, figures, tamper
+from dataproc_assets_tests.defs.asking import ask, failed, figures, tamper
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 

@@ -4,7 +4,8 @@ import pytest
 from dataproc_assets.defs.checks.release import LATENTS, RELEASE
 from dataproc_assets.release.manifest import Manifest, read_manifest
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
-from dataproc_assets_tests.defs.world import World, ask, failed, figures
+from dataproc_assets_tests.defs.asking import ask, failed, figures
+from dataproc_assets_tests.defs.world import World
 
 
 def test_all_pass_on_what_was_published(finished: World):

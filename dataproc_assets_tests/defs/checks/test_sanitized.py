@@ -3,19 +3,9 @@ import pytest
 
 from dataproc_assets.defs.checks.sanitized import SANITIZED
 from dataproc_assets.storage.ledger import append_ledger
-from dataproc_assets_tests.defs.world import (
-    AI,
-    BANNED_WORD,
-    KEPT,
-    NEVER,
-    OPT_OUT,
-    TWIN,
-    World,
-    ask,
-    failed,
-    figures,
-    tamper,
-)
+from dataproc_assets_tests.defs.asking import ask, failed, figures, tamper
+from dataproc_assets_tests.defs.posts import AI, BANNED_WORD, KEPT, NEVER, OPT_OUT, TWIN
+from dataproc_assets_tests.defs.world import World
 
 RECIPE = "animagine4"
 BLOCKING = {"safety", "ai", "opt_out", "status", "banned_words"}

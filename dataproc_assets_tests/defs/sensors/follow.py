@@ -10,7 +10,9 @@ from dataproc_assets.defs.sensors.crawl import event_changes
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.lake import Lake
 from dataproc_assets.storage.units import read_units, unit_rows
-from dataproc_assets_tests.defs.world import World, cause, picture, pixiv_record
+from dataproc_assets_tests.defs.posts import picture, pixiv_record
+from dataproc_assets_tests.defs.results import cause
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.sqs import Events
 
 INTAKE = ("inventory", "records", "todo")

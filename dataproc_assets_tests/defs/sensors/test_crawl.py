@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from dataproc_assets.defs.sensors.crawl import crawl_changes
 from dataproc_assets.storage.lake import Lake
+from dataproc_assets_tests.defs.posts import pixiv_record
 from dataproc_assets_tests.defs.sensors.ticks import later, reason, request
-from dataproc_assets_tests.defs.world import World, pixiv_record
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.s3 import s3_server
 from dataproc_assets_tests.storage.lakes import project_in
 

@@ -4,9 +4,10 @@ import dagster as dg
 import pytest
 
 from dataproc_assets.run import run_stale
+from dataproc_assets_tests.defs.results import metadata
 from dataproc_assets_tests.defs.sensors.follow import FOLDER, Follow, follow
 from dataproc_assets_tests.defs.sensors.ticks import reason, request
-from dataproc_assets_tests.defs.world import World, metadata
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.sqs import make_events, moto_server, point_to
 
 __all__ = ["follow"]  # a fixture

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from dataproc_assets_tests.defs.results import metadata
 from dataproc_assets_tests.defs.sensors.follow import FOLDER, Follow, follow
 from dataproc_assets_tests.defs.sensors.ticks import reason, request
-from dataproc_assets_tests.defs.world import metadata
 
 __all__ = ["follow"]  # a fixture
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from dataproc_assets.defs.sensors.crawl import event_changes
 from dataproc_assets.storage.events import event_files, put_events, read_events
 from dataproc_assets.storage.lake import Lake
+from dataproc_assets_tests.defs.results import cause
 from dataproc_assets_tests.defs.sensors.follow import FOLDER, INTAKE, SETTLED, Follow
 from dataproc_assets_tests.defs.sensors.ticks import reason, request
-from dataproc_assets_tests.defs.world import World, cause
+from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.sqs import make_events, point_to
 from dataproc_assets_tests.storage.lakes import project_in
 

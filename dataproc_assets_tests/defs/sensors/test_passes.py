@@ -1,7 +1,8 @@
 from dataproc_assets.defs.sensors.passes import pending_passes, unencoded_releases
+from dataproc_assets_tests.defs.posts import pixiv_record
 from dataproc_assets_tests.defs.sensors.ticks import reason, request
 from dataproc_assets_tests.defs.test_release import LATENTS
-from dataproc_assets_tests.defs.world import World, pixiv_record
+from dataproc_assets_tests.defs.world import World
 
 INTAKE = ("inventory", "records", "todo")
 SCORED = "all that is eligible is scored"
