@@ -54,12 +54,12 @@ def due_stages(lake: Lake, source: str | None = None) -> Iterator[Due]:
 def due_pass(lake: Lake, source: str) -> Estimate:
     """The estimate for the pending units of a source, as the last intake left them."""
     left = [rows for _, rows in iter_units(lake.store, layout.todo_path(source))]
-    return _estimate(lake, left, lake.rate(source))
+    return _estimate(lake, left, lake.parts.rate(source))
 
 
 def due_late(lake: Lake, metric: str, source: str | None) -> Estimate:
     """The estimate for a metric that runs late, over the images that stand chosen for it now."""
-    rate = lake.rate(late_folder(source), metric)
+    rate = lake.parts.rate(late_folder(source), metric)
     chosen = "prefiltered" if metric in lake.project.kept_metrics else "members"
     known = lake.info(chosen, source) is not None
     return _estimate(lake, [late_pending(lake, metric, source)] if known else [], rate)

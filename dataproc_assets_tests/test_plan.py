@@ -58,7 +58,7 @@ def test_the_pass_that_is_due_has_its_price(world: World, capsys):
     world.make("todo", partition="pixiv")
     world.change("profiles/local.yaml", lambda p: p["runner"].update(price_per_hour=3600.0))
     found = due_pass(world.lake, "pixiv")
-    each = world.lake.rate("pixiv").seconds["clip"]
+    each = world.lake.parts.rate("pixiv").seconds["clip"]
     assert (found.images, found.metrics) == (images, {"clip": images})
     assert found.cost == pytest.approx(images * each)
     assert found.hours == pytest.approx(images * each / found.workers / 3600)

@@ -102,7 +102,7 @@ def todo(context: dg.AssetExecutionContext, lake: Lake, source: str) -> dg.Mater
     inputs, storage = lake.inputs("todo", source), lake.project.profile.storage
     table = lake.writer("todo", source)
     drops: list[pl.DataFrame] = []
-    allowed, images, seconds, rate = 0, 0, 0.0, lake.rate(source)
+    allowed, images, seconds, rate = 0, 0, 0.0, lake.parts.rate(source)
     with TemporaryDirectory(prefix="todo-") as folder:
         parts = open_todo(lake, source, Path(folder))
         order = KeyOrder(Path(folder) / "pending", parts.count, parts.spill_mb)

@@ -94,7 +94,7 @@ def _say_estimate(
     runner, budget = lake.project.profile.runner, lake.project.profile.budget
     rows = [from_parquet(data) for data in units.values()]
     late = next((name for name in metrics if name not in lake.project.pass_metrics), None)
-    rate = lake.rate(source, late)
+    rate = lake.parts.rate(source, late)
     workers, price = worker_count(runner), worker_price(runner)
     estimate = estimate_pass(rows, rate.seconds, workers, price, rate.images)
     context.log.info(f"{source}: {estimate}")

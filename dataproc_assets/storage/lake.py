@@ -17,7 +17,6 @@ from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.flow import config_digest, stage_inputs, stages
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
-from dataproc_assets.storage.rate import UNITS, Rate, measured_rate
 from dataproc_assets.storage.stages import PUBLISHED, Partition, Stage, partitions
 from dataproc_assets.storage.tables import (
     TableInfo,
@@ -243,20 +242,6 @@ class Lake:
             return None
         value = json.loads(manifest)
         return MadeFrom(value["inputs"], value["code_version"])
-
-    def rate(self, source: str, late: str | None = None) -> Rate:
-        """How fast the pass goes, or a metric that runs late.
-
-        As last measured in the folder of a source's parts, or else in that of any other.
-        """
-        metrics = {late: self.project.metrics[late]} if late else self.project.pass_metrics
-        estimates = {name: metric.seconds_per_image for name, metric in metrics.items()}
-        for each in [source, *(other for other in self.project.sources if other != source)]:
-            marks = [p for name in metrics for p in self.parts.newest_marks(name, each, UNITS)]
-            rate = measured_rate(self.store, marks, estimates)
-            if rate.images:
-                return rate
-        return Rate(estimates, 0)
 
     def _keys(self, by: Partition) -> list[str]:
         return [key for key in partitions(self.project, by) if key]

@@ -9,6 +9,7 @@ from dataproc_assets.config.project import Project
 from dataproc_assets.storage import layout
 from dataproc_assets.storage.crawl import listing_digest
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets.storage.rate import UNITS, Rate, measured_rate
 from dataproc_assets.storage.scored import done_rows, parts_holding
 
 EMPTY_PART = pl.Schema(
@@ -26,12 +27,11 @@ class Parts:
     """What the metric jobs have finished in `store`: a part counts once its done mark is there."""
 
     def __init__(self, project: Project, store: ObjectStore) -> None:
-        self._metrics, self._decode = project.metrics, project.profile.decode
-        self._store = store
+        self._project, self._store = project, store
 
     def fingerprint(self, metric: str) -> str:
         """What names the folder of a metric's parts."""
-        return part_fingerprint(self._metrics[metric], self._decode)
+        return part_fingerprint(self._project.metrics[metric], self._project.profile.decode)
 
     def paths(self, metric: str, source: str) -> list[str]:
         """The finished parts, sorted."""
@@ -65,14 +65,28 @@ class Parts:
         """The rows of one part."""
         return pl.scan_parquet(BytesIO(self._store.get(path)))
 
-    def newest_marks(self, metric: str, source: str, count: int) -> list[str]:
-        """The done marks of the parts that were finished last, the newest first."""
-        newest = self._finished(metric, source).sort("modified", "path", descending=True)
-        return [layout.done_path(path) for path in newest["path"].head(count)]
+    def rate(self, source: str, late: str | None = None) -> Rate:
+        """How fast the pass goes, or a metric that runs late.
+
+        As last measured in the folder of a source's parts, or else in that of any other.
+        """
+        metrics = {late: self._project.metrics[late]} if late else self._project.pass_metrics
+        estimates = {name: metric.seconds_per_image for name, metric in metrics.items()}
+        for each in [source, *(other for other in self._project.sources if other != source)]:
+            marks = [p for name in metrics for p in self._newest_marks(name, each, UNITS)]
+            rate = measured_rate(self._store, marks, estimates)
+            if rate.images:
+                return rate
+        return Rate(estimates, 0)
 
     def done(self, metric: str, source: str) -> pl.LazyFrame:
         """`image_key` and `version` of what a metric has scored, or found that it cannot."""
         return done_rows(self._store, self.paths(metric, source)).unique()
+
+    def _newest_marks(self, metric: str, source: str, count: int) -> list[str]:
+        """The done marks of the parts that were finished last, the newest first."""
+        newest = self._finished(metric, source).sort("modified", "path", descending=True)
+        return [layout.done_path(path) for path in newest["path"].head(count)]
 
     def _finished(self, metric: str, source: str) -> pl.DataFrame:
         """The listing of the finished parts."""

@@ -63,7 +63,7 @@ def test_weights_that_are_other_ones_fail_the_pass_before_a_worker_starts(world:
     ],
 )
 def test_a_pass_over_the_budget_is_not_started_and_says_the_figure(world: World, limit, over):
-    each = world.lake.rate("pixiv").seconds["clip"]
+    each = world.lake.parts.rate("pixiv").seconds["clip"]
     price = {"price_per_hour": 0.1 * 3600 / each}
     world.change("profiles/local.yaml", lambda profile: profile["runner"].update(price))
     world.change("profiles/local.yaml", lambda profile: profile["budget"].update(limit))

@@ -39,7 +39,8 @@ def _few_rejects(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
 
 
 def _within_budget(lake: Lake, source: str | None) -> tuple[bool, dict[str, Any]]:
-    units, rate = iter_units(lake.store, layout.todo_path(source or "")), lake.rate(source or "")
+    units = iter_units(lake.store, layout.todo_path(source or ""))
+    rate = lake.parts.rate(source or "")
     seconds = sum((pass_seconds(rows, rate.seconds) for _, rows in units), 0.0)
     limit = lake.project.profile.budget.pass_seconds
     return seconds <= limit, {"estimated_seconds": seconds, "pass_seconds": limit}

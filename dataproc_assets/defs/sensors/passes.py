@@ -65,7 +65,7 @@ def unencoded_releases(
 
 def _cost(lake: Lake, source: str, units: list[str]) -> tuple[str, Callable[[], float]]:
     """What the estimate for a source's units depends on, and how it is made, in seconds."""
-    each = lake.rate(source).seconds
+    each = lake.parts.rate(source).seconds
 
     def weigh() -> float:
         found = iter_units(lake.store, layout.todo_path(source))

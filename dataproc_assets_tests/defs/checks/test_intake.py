@@ -41,7 +41,7 @@ def test_a_pass_over_the_budget_is_told(crawled: World):
     crawled.change("profiles/local.yaml", lambda conf: conf["budget"].update(pass_seconds=0.5))
     results = ask(TODO, crawled.lake, "todo", "pixiv")
     assert failed(results) == ["within_budget"]
-    seconds = sum(crawled.lake.rate("pixiv").seconds.values())
+    seconds = sum(crawled.lake.parts.rate("pixiv").seconds.values())
     told = figures(results["within_budget"])
     assert abs(told["estimated_seconds"] - 3 * seconds) < 1e-9 and told["pass_seconds"] == 0.5
 

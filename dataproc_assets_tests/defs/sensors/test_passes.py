@@ -64,7 +64,7 @@ def test_units_that_come_back_after_they_were_done_are_asked_for_again(crawled: 
 
 def test_a_pass_over_the_budget_waits_for_a_person(crawled: World):
     crawled.make(*INTAKE, partition="pixiv")
-    each = sum(crawled.lake.rate("pixiv").seconds.values())
+    each = sum(crawled.lake.parts.rate("pixiv").seconds.values())
     budget = {"pass_seconds": 3 * each - 0.01}
     crawled.change("profiles/local.yaml", lambda conf: conf["budget"].update(budget))
     over = pending_passes(crawled.lake)
