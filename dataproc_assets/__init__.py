@@ -28,5 +28,6 @@ def load(
     """
     from dataproc_assets.config.project import load_project
     from dataproc_assets.storage.lake import Lake
+    from dataproc_assets.storage.named import load_named
 
-    return Lake(load_project()).load(table, source=source, recipe=recipe)
+    return load_named(Lake(load_project()), table, source=source, recipe=recipe)

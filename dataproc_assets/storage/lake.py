@@ -17,7 +17,7 @@ from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.flow import config_digest, stage_inputs, stages
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
-from dataproc_assets.storage.stages import PUBLISHED, Partition, Stage, partitions
+from dataproc_assets.storage.stages import PUBLISHED, Stage, partitions
 from dataproc_assets.storage.tables import (
     TableInfo,
     TableWriter,
@@ -96,26 +96,6 @@ class Lake:
         info = present_table(self.store, path)
         count = len(info.buckets)
         return (read_part(self.store, path, count, bucket, info) for bucket in range(count))
-
-    def load(self, table: str, **keys: str | None) -> pl.LazyFrame:
-        """A table for a person: its name and, by `source` or `recipe`, its partition.
-
-        Raises ValueError, naming what there is, where the name or the partition is wrong.
-        """
-        owners = {other: stage for stage, others in COMPANIONS.items() for other in others}
-        tables = [name for name in self.stages if name not in PUBLISHED]
-        if table not in (*tables, *owners):
-            raise ValueError(f"no table {table!r}; there are {', '.join([*tables, *owners])}")
-        by = self._by(owners.get(table, table))
-        given = {name: key for name, key in keys.items() if key is not None}
-        if set(given) != ({by} if by else set()):
-            wanted = f"{by}=..., one of {', '.join(self._keys(by))}" if by else "no partition"
-            raise ValueError(f"the table {table!r} takes {wanted}")
-        partition = given[by] if by else None
-        if partition not in partitions(self.project, by):
-            known = ", ".join(self._keys(by))
-            raise ValueError(f"no {by} {partition!r}; there are {known}")
-        return self.read(table, partition)
 
     def read_all(self, table: str) -> pl.LazyFrame:
         """A source-partitioned table's rows of all sources, in the sources' order."""
@@ -242,9 +222,6 @@ class Lake:
             return None
         value = json.loads(manifest)
         return MadeFrom(value["inputs"], value["code_version"])
-
-    def _keys(self, by: Partition) -> list[str]:
-        return [key for key in partitions(self.project, by) if key]
 
     def _by(self, asset: str) -> Any:
         return self.stages[asset].by

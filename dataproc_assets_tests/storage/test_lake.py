@@ -55,22 +55,6 @@ def test_a_table_comes_back_by_stage_and_partition(lake):
         lake.read("merged", "twitter")
 
 
-def test_a_table_for_a_person_is_named_with_its_partition(lake):
-    lake.write("merged", "pixiv", ROWS, inputs={})
-    lake.write("dedup_cross", None, ROWS, table="members", inputs={})
-    assert lake.load("merged", source="pixiv", recipe=None).collect().equals(ROWS)
-    assert lake.load("members").collect().equals(ROWS)
-    for table, keys, message in [
-        ("megred", {}, r"no table 'megred'; there are inventory, .*members"),
-        ("release", {}, "no table 'release'"),
-        ("merged", {}, r"the table 'merged' takes source=\.\.\., one of artstation, "),
-        ("merged", {"recipe": "caption"}, "the table 'merged' takes source"),
-        ("members", {"source": "pixiv"}, "the table 'members' takes no partition"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            lake.load(table, **keys)
-
-
 def test_all_sources_are_read_in_their_order(full):
     keys = full.read_all("merged").collect()["image_key"].to_list()
     assert keys == [f"merged/{source}" for source in sorted(full.project.sources)]
