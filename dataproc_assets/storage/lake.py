@@ -1,6 +1,5 @@
 """The lake: every stage of a project at its place, with what it was made from."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dataproc_assets.storage.digest import json_digest
 from dataproc_assets.storage.flow import config_digest, stage_inputs, stages
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parts import Parts
+from dataproc_assets.storage.published import published_manifest, published_state
 from dataproc_assets.storage.stages import PUBLISHED, Stage, partitions
 from dataproc_assets.storage.tables import (
     TableInfo,
@@ -29,7 +29,7 @@ from dataproc_assets.storage.tables import (
     write_table,
 )
 from dataproc_assets.storage.takedowns import takedown_state
-from dataproc_assets.storage.withdrawn import present_name, read_withdrawn, withdrawals
+from dataproc_assets.storage.withdrawn import withdrawals
 from dataproc_assets.version import __version__
 
 COMPANIONS = {
@@ -150,11 +150,7 @@ class Lake:
         if asset in self.project.pass_metrics:
             return self.parts.state(asset, partition or "")
         if asset in PUBLISHED:
-            manifest = self._manifest(asset, partition)
-            if manifest is not None:
-                return _content_digest(manifest)
-            gone = read_withdrawn(self.store, partition or "") if asset == "release" else None
-            return gone.digest if gone else ""
+            return published_state(self.store, asset, partition or "")
         info = self.info(asset, partition)
         if info is None:
             return ""
@@ -217,34 +213,11 @@ class Lake:
         if stage != "denoiser":
             info = self.info(stage, partition)
             return MadeFrom(info.inputs, info.code_version) if info else None
-        manifest = self._manifest(stage, partition)
-        if manifest is None:
-            return None
-        value = json.loads(manifest)
-        return MadeFrom(value["inputs"], value["code_version"])
+        manifest = published_manifest(self.store, stage, partition or "")
+        return MadeFrom(manifest["inputs"], manifest["code_version"]) if manifest else None
 
     def _by(self, asset: str) -> Any:
         return self.stages[asset].by
-
-    def _manifest(self, asset: str, partition: str | None) -> bytes | None:
-        folders = {
-            "release": layout.release_path,
-            "latents": layout.latents_path,
-            "denoiser": layout.denoiser_path,
-        }
-        name = present_name(self.store, partition or "")
-        try:
-            return self.store.get(f"{folders[asset](name)}/manifest.json")
-        except FileNotFoundError:
-            return None
-
-
-def _content_digest(manifest: bytes) -> str:
-    """The digest of a manifest, whatever a bucket calls the versions of its files."""
-    value = json.loads(manifest)
-    for entry in value["files"].values():
-        entry.pop("version", None)
-    return json_digest(value)
 
 
 def resolve(url: str) -> str:

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import polars as pl
@@ -137,16 +136,6 @@ def test_a_print_is_looked_for_among_what_is_scored(full):
     nothing = pl.lit(None, pl.Binary)
     append_ledger(full.store, "print", bare.with_columns(detail=nothing, vector=nothing))
     assert ("metrics_merged", "pixiv") in stale(full)
-
-
-def test_a_published_state_is_not_what_a_bucket_calls_the_versions(full):
-    at = f"{layout.release_path('demo')}/manifest.json"
-    states = set()
-    for version in ("one", "two"):
-        files = {"train.parquet": {"sha256": "0", "size": 1, "rows": 1, "version": version}}
-        full.store.put(at, json.dumps({"files": files}).encode())
-        states.add(full.state("release", "demo"))
-    assert len(states) == 1
 
 
 def test_what_the_stages_add_to_ledgers_makes_nothing_stale(full):
