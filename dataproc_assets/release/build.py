@@ -8,9 +8,10 @@ file counts as written when its mark, `{folder}/.marks/{root}/…`, is there and
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -54,6 +55,7 @@ class Build:
         self.folder = folder
         name = json_digest([digest, code_version, pl.__version__])[:16]
         self.root = f"{folder}/{name}"
+        self.digest, self.code_version = digest, code_version
         self.files: dict[str, FileEntry] = {}
         self._marks = f"{folder}/.marks/{name}"
 
@@ -89,6 +91,33 @@ class Build:
 
     def _mark(self, path: str, done: FileEntry) -> None:
         self.store.put(f"{self._marks}/{path}.json", json.dumps(asdict(done)).encode())
+
+    def manifest(
+        self,
+        name: str,
+        config: dict[str, Any],
+        *,
+        inputs: dict[str, str],
+        counts: dict[str, Any],
+        settings: dict[str, Any] | None = None,
+        revokers: Iterable[str] = (),
+        replaces: dict[str, str] | None = None,
+    ) -> Manifest:
+        """The manifest of the files that were written; see there what the arguments are."""
+        return Manifest(
+            name=name,
+            root=self.root,
+            digest=self.digest,
+            config=config,
+            config_digest=json_digest(config),
+            inputs=inputs,
+            code_version=self.code_version,
+            counts=counts,
+            files=dict(sorted(self.files.items())),
+            settings=settings or {},
+            revokers=list(revokers),
+            replaces=replaces,
+        )
 
     def commit(self, manifest: Manifest) -> bool:
         """Make the folder visible; False where another manifest was there first.

@@ -75,17 +75,7 @@ def publish_denoiser(
     build.write(DRAWN, to_parquet(drawn), drawn.height)
     build.write(CURVE, to_parquet(curve), curve.height)
     build.write("README.md", denoiser_card(name, config, counts).encode())
-    manifest = Manifest(
-        name=name,
-        root=build.root,
-        digest=digest,
-        config=values,
-        config_digest=json_digest(values),
-        inputs=inputs,
-        code_version=code_version,
-        counts=counts,
-        files=dict(sorted(build.files.items())),
-    )
+    manifest = build.manifest(name, values, inputs=inputs, counts=counts)
     store.put(f"{build.folder}/{MANIFEST}", manifest.to_json())
     clean(store, build.folder)
     return manifest

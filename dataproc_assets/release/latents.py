@@ -94,17 +94,8 @@ def publish_latents(
             places, on="image_id", how="left", validate="1:1", maintain_order="left"
         )
         build.write("latents.parquet", to_parquet(table), table.height)
-        return Manifest(
-            name=release.name,
-            root=build.root,
-            digest=digest,
-            config=about,
-            config_digest=json_digest(about),
-            inputs={"release": release.digest},
-            code_version=code_version,
-            counts=_counts(rows, latents),
-            files=dict(sorted(build.files.items())),
-        )
+        inputs = {"release": release.digest}
+        return build.manifest(release.name, about, inputs=inputs, counts=_counts(rows, latents))
 
     def conflict(existing: Manifest) -> str:
         if existing.config == about and existing.inputs == {"release": release.digest}:

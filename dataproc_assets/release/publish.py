@@ -94,18 +94,13 @@ def publish(
         counts = release_counts(config, train, funnel)
         write_tables(build, config, train, counts, recipes or {})
         _refuse_withdrawn(store, config)  # it may have been published and purged meanwhile
-        return Manifest(
-            name=config.name,
-            root=build.root,
-            digest=digest,
-            config=content,
-            config_digest=json_digest(content),
+        return build.manifest(
+            config.name,
+            content,
             inputs=inputs,
-            code_version=code_version,
             counts=counts,
-            files=dict(sorted(build.files.items())),
-            settings=settings or {},
-            revokers=list(revokers),
+            settings=settings,
+            revokers=revokers,
         )
 
     def conflict(existing: Manifest) -> str:

@@ -83,18 +83,13 @@ def publish_successor(
         form = ReleaseConfig.model_construct(None, **config)  # of the code that published it
         counts = release_counts(form, kept, steps)
         write_tables(build, form, kept, counts, _recipes(old))
-        return Manifest(
-            name=name,
-            root=build.root,
-            digest=digest,
-            config=config,
-            config_digest=json_digest(config),
+        return build.manifest(
+            name,
+            config,
             inputs=old.inputs,
-            code_version=code_version,
             counts=counts,
-            files=dict(sorted(build.files.items())),
             settings=old.settings,
-            revokers=list(dict.fromkeys([*old.revokers, *revokers])),
+            revokers=dict.fromkeys([*old.revokers, *revokers]),
             replaces=_replaced(old),
         )
 

@@ -45,17 +45,9 @@ def publish_successor_latents(
         rewritten = [new for path, new in names.items() if path in changed]
         rows = placed_anew(store, build.root, kept, rewritten)
         build.write(TABLE, to_parquet(rows), rows.height)
-        return Manifest(
-            name=release.name,
-            root=build.root,
-            digest=digest,
-            config=old.config,
-            config_digest=old.config_digest,
-            inputs={"release": release.digest},
-            code_version=code_version,
-            counts=_counts(old.counts, kept, released),
-            files=dict(sorted(build.files.items())),
-        )
+        inputs = {"release": release.digest}
+        counts = _counts(old.counts, kept, released)
+        return build.manifest(release.name, old.config, inputs=inputs, counts=counts)
 
     def conflict(existing: Manifest) -> str:
         return (
