@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from dataproc_assets.diff.grouped import grouped, some
 from dataproc_assets.diff.releases import Difference
 
-SHOWN = 5
 SHIFTS = 10  # of the balance
 
 
@@ -33,19 +33,14 @@ def values(found: Difference, reasons: dict[str, list[str]]) -> dict[str, Any]:
 
 def by_reason(rows: pl.DataFrame, reasons: dict[str, list[str]]) -> dict[str, list[str]]:
     """The representatives of images by their reasons, the reason of most images first."""
-    found: dict[str, list[str]] = {}
-    for row in rows.iter_rows(named=True):
-        found.setdefault("; ".join(reasons[row["image_id"]]), []).append(row["representative"])
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+    names = ("; ".join(reasons[image]) for image in rows["image_id"])
+    return grouped(names, rows["representative"])
 
 
 def by_parts(changed: pl.DataFrame) -> dict[str, list[str]]:
     """The representatives of images with other prompts, by the parts that differ."""
-    found: dict[str, list[str]] = {}
-    for row in changed.iter_rows(named=True):
-        name = ", ".join(row["parts"]) or "the recipe alone"
-        found.setdefault(name, []).append(row["representative"])
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+    names = (", ".join(parts) or "the recipe alone" for parts in changed["parts"].to_list())
+    return grouped(names, changed["representative"])
 
 
 def lines(found: Difference, reasons: dict[str, list[str]]) -> Iterator[str]:
@@ -60,15 +55,10 @@ def lines(found: Difference, reasons: dict[str, list[str]]) -> Iterator[str]:
     for verb, rows in (("added", found.added), ("removed", found.removed)):
         yield f"  {verb}: {rows.height:,}"
         for reason, keys in by_reason(rows, reasons).items():
-            yield f"    {len(keys):,} by {reason}: {_some(keys)}"
+            yield f"    {len(keys):,} by {reason}: {some(keys)}"
     yield f"  other prompts: {found.changed.height:,}"
     for part, keys in by_parts(found.changed).items():
-        yield f"    {len(keys):,} by {part}: {_some(keys)}"
+        yield f"    {len(keys):,} by {part}: {some(keys)}"
     for row in found.balance.head(SHIFTS).iter_rows(named=True):
         counts = f"{row['one']:,} -> {row['other']:,}"
         yield f"  {row['field']} {row['value']}: {counts} ({100 * row['shift']:+.1f} points)"
-
-
-def _some(keys: list[str]) -> str:
-    rest = len(keys) - SHOWN
-    return ", ".join(keys[:SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -5,9 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from dataproc_assets.diff.grouped import grouped, some
 from dataproc_assets.diff.tables import TableDifference
-
-SHOWN = 5
 
 
 def table_values(found: TableDifference) -> dict[str, Any]:
@@ -60,15 +59,6 @@ def by_columns(changed: pl.DataFrame) -> dict[str, list[str]]:
     return _groups(changed, [", ".join(names) for names in changed["columns"].to_list()])
 
 
-def some(keys: list[str]) -> str:
-    """A few of the keys."""
-    rest = len(keys) - SHOWN
-    return ", ".join(keys[:SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
 def _groups(rows: pl.DataFrame, names: list[str]) -> dict[str, list[str]]:
     keys = rows.drop("reason", "columns", strict=False).rows()
-    found: dict[str, list[str]] = {}
-    for name, key in zip(names, keys, strict=True):
-        found.setdefault(name, []).append(" ".join(map(str, key)))
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+    return grouped(names, (" ".join(map(str, key)) for key in keys))
