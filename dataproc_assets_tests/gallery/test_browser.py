@@ -2,11 +2,10 @@
 
 import io
 import re
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from urllib.parse import quote, urldefrag, urljoin
 
@@ -23,22 +22,14 @@ from dataproc_assets.storage.lake import Lake
 from dataproc_assets_tests.chromium import Browser, browser, program
 from dataproc_assets_tests.defs.posts import KEPT, NEVER, OPT_OUT
 from dataproc_assets_tests.defs.world import World
+from dataproc_assets_tests.servers import running
 
 FOCUSED = "document.activeElement.{}"
 
 
-@contextmanager
-def serving(lake: Lake) -> Iterator[str]:
+def serving(lake: Lake) -> AbstractContextManager[str]:
     """`dataproc gallery` of a lake; its address."""
-    server = gallery_server(lake.store, "127.0.0.1", 0, the_site(lake))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return running(gallery_server(lake.store, "127.0.0.1", 0, the_site(lake)))
 
 
 @pytest.fixture(scope="module")

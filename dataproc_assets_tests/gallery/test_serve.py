@@ -2,8 +2,8 @@ import http.client
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -12,19 +12,11 @@ import pytest
 from dataproc_assets.config.gallery import GalleryConfig, SearchConfig
 from dataproc_assets.gallery.response import Answer
 from dataproc_assets.gallery.serve import LONGEST, gallery_server, is_loopback, read_page
+from dataproc_assets_tests.servers import running
 
 
-@contextmanager
-def serving(store, site=None) -> Iterator[str]:
-    server = gallery_server(store, "127.0.0.1", 0, site)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serving(store, site=None) -> AbstractContextManager[str]:
+    return running(gallery_server(store, "127.0.0.1", 0, site))
 
 
 def fetch(url: str, method: str = "GET", host: str | None = None) -> tuple[int, str, bytes]:

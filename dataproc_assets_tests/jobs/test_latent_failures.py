@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_j
 from dataproc_assets_tests.jobs.passes import runner_config, workers
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import Crawl, make_crawl
+from dataproc_assets_tests.servers import running
 
 MODULE = "dataproc_assets.jobs.encode_latents"
 IMAGES, UNIT = 24, 2
@@ -202,15 +202,8 @@ def failing_server(folder: Path, faults: dict[str, list[str]]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Tests want no log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url
 
 
 def test_a_storage_that_fails_now_and_then_costs_nothing_and_what_it_keeps_is_retried(

@@ -4,9 +4,11 @@ import http.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import Literal
 from urllib.parse import urlsplit
+
+from dataproc_assets_tests.servers import running
 
 # pass on, refuse by a 503, drop before the server has it, lose its answer, spoil a byte
 Fate = Literal["pass", "refuse", "drop", "lose", "spoil"]
@@ -73,10 +75,5 @@ def flaky(server: str, fate: Callable[[int, str, str], Fate]) -> Iterator[tuple[
         def log_message(self, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
-        proxy.daemon_threads = True
-        Thread(target=proxy.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{proxy.server_port}", fates
-        finally:
-            proxy.shutdown()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Proxy)) as url:
+        yield url, fates

@@ -2,12 +2,12 @@ import os
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from dataproc_assets.config.s3 import S3Config
 from dataproc_assets.storage.objects import ObjectStore
+from dataproc_assets_tests.servers import running
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
@@ -60,11 +60,9 @@ def test_without_path_style_the_bucket_is_part_of_the_hosts_name():
             pass
 
     place = S3Config(endpoint="http://store.example", region="x", path_style=False).variables()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
-        Thread(target=proxy.serve_forever, daemon=True).start()
-        through = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.server_port}", "NO_PROXY": ""}
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Proxy)) as url:
+        through = {"HTTP_PROXY": url, "NO_PROXY": ""}
         keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
         done = get_elsewhere("s3://pictures/crawl", {**keys, **place, **through})
-        proxy.shutdown()
     assert done.stdout == "b'there'\n", done.stderr
     assert asked == ["http://pictures.store.example/crawl/a"]

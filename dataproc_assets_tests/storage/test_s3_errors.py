@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
@@ -11,6 +10,7 @@ from dataproc_assets.storage.listing import list_prefix
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets_tests.defs.world import World
 from dataproc_assets_tests.s3 import BUCKET
+from dataproc_assets_tests.servers import running
 
 FOLDERS = ByFolders(by="folders", connections=2, split_after=1)
 RANGES = ByRanges(by="ranges", connections=2)
@@ -110,14 +110,8 @@ def answering(status: int, body: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as url:
+        yield url
 
 
 @pytest.mark.parametrize("code", ANSWERS)
