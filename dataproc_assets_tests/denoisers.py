@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from dataproc_assets.storage.layout import denoiser_parts_path, latents_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.units import SUFFIX
 from dataproc_assets_tests.jobs.encoding import drawn_vae
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import work_here
 from dataproc_assets_tests.stores import contents
 
 COLOURS = ("red", "green", "blue", "white")
@@ -116,15 +115,7 @@ class Training:
 
     def run(self, work: Path, rank: int = 0, world: int = 1) -> dict:
         """One worker's share in this process; what its progress file says at the end."""
-        inputs, outputs = work / "input", work / "output"
-        shutil.rmtree(inputs, ignore_errors=True)
-        (inputs / "todo").mkdir(parents=True)
-        outputs.mkdir(exist_ok=True)
-        for name, data in self.units.items():
-            (inputs / "todo" / name).write_bytes(data)
-        place = runner_config().on("cpu").model_dump()
-        main({**self.job_config(), **place}, inputs, outputs, rank, world)
-        return json.loads((outputs / f"progress-{rank}.json").read_text())
+        return work_here(main, self.job_config(), self.units, work, rank, world)
 
     def publish(self, **changes) -> Manifest:
         """Put together what the folds gave."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from dataproc_assets.config.weights import File
 from dataproc_assets.jobs.encode_latents import main
 from dataproc_assets.models.weights import locate
 from dataproc_assets.runners import Job
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import work_here
 from dataproc_assets_tests.jobs.pictures import WHITE
 
 ARCHITECTURE = "package:dataproc_assets/models/weights/vae.json"
@@ -59,12 +58,4 @@ def encode_job(
 
 def encode_here(job: Job, folder: Path, rank: int = 0, world: int = 1) -> dict:
     """One worker's share of the job in this process; what its progress file says at the end."""
-    inputs, outputs = folder / "input", folder / "output"
-    shutil.rmtree(inputs, ignore_errors=True)
-    (inputs / "todo").mkdir(parents=True)
-    outputs.mkdir(exist_ok=True)
-    for name, data in job.units.items():
-        (inputs / "todo" / name).write_bytes(data)
-    place = runner_config().on("cpu").model_dump()
-    main({**job.config, **place}, inputs, outputs, rank, world)
-    return json.loads((outputs / f"progress-{rank}.json").read_text())
+    return work_here(main, job.config, job.units, folder, rank, world)

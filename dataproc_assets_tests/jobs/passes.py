@@ -1,6 +1,5 @@
 """A small crawl on disk and the job that passes over it."""
 
-import json
 import tarfile
 from contextlib import suppress
 from io import BytesIO
@@ -11,14 +10,13 @@ import polars as pl
 from dataproc_assets.config.metrics import MetricConfig
 from dataproc_assets.config.passes import part_fingerprint
 from dataproc_assets.config.project import CONF
-from dataproc_assets.config.runners import LocalRunnerConfig
-from dataproc_assets.config.workers import ReadConfig
 from dataproc_assets.config.yaml import read_yaml
 from dataproc_assets.jobs.metric_pass import main
 from dataproc_assets.runners import Job
 from dataproc_assets.storage.layout import part_path
 from dataproc_assets.storage.objects import ObjectStore, open_store
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
+from dataproc_assets_tests.jobs.here import work_here
 from dataproc_assets_tests.jobs.pictures import WHITE, encode, gradient
 
 METRIC_PASS = "dataproc_assets.jobs.metric_pass"
@@ -38,18 +36,6 @@ Row = tuple[str, str, str, int | None, int | None, list[str]]
 def metric(name: str) -> MetricConfig:
     """A metric as the project configures it."""
     return read_yaml(CONF / "metrics" / f"{name}.yaml", MetricConfig)
-
-
-def runner_config(processes: int = 1, readers: int = 2) -> LocalRunnerConfig:
-    """Local processes on the CPU that try a read once."""
-    return LocalRunnerConfig(
-        kind="local",
-        processes=processes,
-        threads=1,
-        readers=readers,
-        device="cpu",
-        read=ReadConfig(tries=1, backoff_seconds=0.0, stop_after=4),
-    )
 
 
 def configured(metric_or_name: MetricConfig | str) -> MetricConfig:
@@ -78,18 +64,8 @@ def pass_job(
 
 
 def run_here(job: Job, folder: Path, rank: int = 0, world: int = 1, readers: int = 2) -> dict:
-    """One worker's share of a job in this process; what its progress file says at the end.
-
-    A process of its own loads torch first, which takes longer than all these tests.
-    """
-    inputs, outputs = folder / "input", folder / "output"
-    (inputs / "todo").mkdir(parents=True, exist_ok=True)
-    outputs.mkdir(exist_ok=True)
-    for name, data in job.units.items():
-        (inputs / "todo" / name).write_bytes(data)
-    place = runner_config(readers=readers).on("cpu").model_dump()
-    main({**job.config, **place}, inputs, outputs, rank, world)
-    return json.loads((outputs / f"progress-{rank}.json").read_text())
+    """One worker's share of a pass in this process; what its progress file says at the end."""
+    return work_here(main, job.config, job.units, folder, rank, world, readers)
 
 
 def write_pictures(folder: Path, count: int, metrics: list[str]) -> list[Row]:

@@ -11,14 +11,8 @@ import pytest
 from PIL import Image
 
 from dataproc_assets.runners import Progress, make_runner
-from dataproc_assets_tests.jobs.passes import (
-    Row,
-    parts,
-    pass_job,
-    read_part,
-    runner_config,
-    workers,
-)
+from dataproc_assets_tests.jobs.here import runner_config
+from dataproc_assets_tests.jobs.passes import Row, parts, pass_job, read_part, workers
 from dataproc_assets_tests.jobs.pictures import encode, gradient
 
 IMAGES, EACH = 1000, 20

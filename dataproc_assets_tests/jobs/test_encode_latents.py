@@ -25,7 +25,7 @@ from dataproc_assets.storage.layout import done_path, latent_part_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import runner_config
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import make_crawl
 

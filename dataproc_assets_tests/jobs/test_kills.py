@@ -11,14 +11,8 @@ from pathlib import Path
 import pytest
 
 from dataproc_assets.runners import make_runner
-from dataproc_assets_tests.jobs.passes import (
-    METRIC_PASS,
-    parts,
-    pass_job,
-    run_here,
-    runner_config,
-    workers,
-)
+from dataproc_assets_tests.jobs.here import runner_config
+from dataproc_assets_tests.jobs.passes import METRIC_PASS, parts, pass_job, run_here, workers
 from dataproc_assets_tests.jobs.pictures import encode, gradient
 
 IMAGES, UNIT = 120, 6
@@ -26,7 +20,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from dataproc_assets.runners import make_runner
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import runner_config
 from dataproc_assets_tests.jobs.test_kills import job
 make_runner(runner_config(processes=2)).run(job(Path(sys.argv[1]), Path(sys.argv[2])))
 """

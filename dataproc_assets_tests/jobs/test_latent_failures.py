@@ -23,7 +23,8 @@ from dataproc_assets.storage.layout import latent_part_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet, to_parquet
 from dataproc_assets_tests.jobs.encoding import drawn_vae, encode_here, encode_job
-from dataproc_assets_tests.jobs.passes import runner_config, workers
+from dataproc_assets_tests.jobs.here import runner_config
+from dataproc_assets_tests.jobs.passes import workers
 from dataproc_assets_tests.jobs.pictures import WHITE
 from dataproc_assets_tests.release.crawl import Crawl, make_crawl
 from dataproc_assets_tests.servers import running
@@ -41,7 +42,7 @@ RUNNER = """
 import sys
 from pathlib import Path
 from dataproc_assets.runners import make_runner
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import runner_config
 from dataproc_assets_tests.jobs.test_latent_failures import job
 make_runner(runner_config(processes=2)).run(job(Path(sys.argv[1]), sys.argv[2]))
 """

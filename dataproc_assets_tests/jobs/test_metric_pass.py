@@ -19,6 +19,7 @@ from dataproc_assets.runners import JobFailed, Progress, make_runner
 from dataproc_assets.storage.digest import frame_digest
 from dataproc_assets.storage.layout import done_path
 from dataproc_assets.storage.objects import open_store
+from dataproc_assets_tests.jobs.here import runner_config
 from dataproc_assets_tests.jobs.passes import (
     metric,
     part_of,
@@ -26,7 +27,6 @@ from dataproc_assets_tests.jobs.passes import (
     pass_job,
     read_part,
     run_here,
-    runner_config,
     workers,
     write_pictures,
     write_tar,

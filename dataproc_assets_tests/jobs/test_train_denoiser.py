@@ -16,7 +16,7 @@ from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet
 from dataproc_assets_tests.denoisers import Training, made_samples, small_config, workers
 from dataproc_assets_tests.jobs.encoding import drawn_vae
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import runner_config
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 
 from dataproc_assets.config.runners import RunnerConfig
 from dataproc_assets.runners import make_runner
-from dataproc_assets_tests.jobs.passes import parts, pass_job, runner_config, write_pictures
+from dataproc_assets_tests.jobs.here import runner_config
+from dataproc_assets_tests.jobs.passes import parts, pass_job, write_pictures
 from dataproc_assets_tests.runners import test_dask as dask
 from dataproc_assets_tests.runners import test_sagemaker as sagemaker
 from dataproc_assets_tests.runners.test_dask import cluster

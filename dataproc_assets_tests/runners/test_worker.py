@@ -4,7 +4,7 @@ import pytest
 
 from dataproc_assets.runners.base import Job
 from dataproc_assets.runners.worker import Worker, worker_environment
-from dataproc_assets_tests.jobs.passes import runner_config
+from dataproc_assets_tests.jobs.here import runner_config
 
 
 def test_a_worker_has_its_threads_and_its_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
