@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from dataproc_assets.config.project import CONF
+from dataproc_assets.config.project import CONF, load_project
+from dataproc_assets.config.yaml import ConfigError
 
 
 def copy_conf(folder: Path) -> Path:
@@ -31,3 +33,10 @@ def change(path: Path, **values: Any) -> None:
             inner = inner[key]
         inner[last] = value
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), "utf-8")
+
+
+def message(conf: Path) -> str:
+    """What is said of a folder that is wrong."""
+    with pytest.raises(ConfigError) as caught:
+        load_project(conf)
+    return str(caught.value)

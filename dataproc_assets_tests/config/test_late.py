@@ -1,19 +1,5 @@
-import pytest
-
 from dataproc_assets.config.project import load_project
-from dataproc_assets.config.yaml import ConfigError
-from dataproc_assets_tests.config.conf import change, copy_conf
-
-
-@pytest.fixture
-def conf(tmp_path):
-    return copy_conf(tmp_path)
-
-
-def message(conf) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load_project(conf)
-    return str(caught.value)
+from dataproc_assets_tests.config.conf import change, message
 
 
 def test_a_metric_runs_where_its_yaml_says(conf):

@@ -3,18 +3,7 @@ import pytest
 from dataproc_assets.config.project import load_project
 from dataproc_assets.config.weights import files_of
 from dataproc_assets.config.yaml import ConfigError
-from dataproc_assets_tests.config.conf import change, copy_conf, replace
-
-
-@pytest.fixture
-def conf(tmp_path):
-    return copy_conf(tmp_path)
-
-
-def message(conf) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load_project(conf)
-    return str(caught.value)
+from dataproc_assets_tests.config.conf import change, message, replace
 
 
 def test_the_shipped_configuration_is_whole():

@@ -2,14 +2,9 @@ import pytest
 
 from dataproc_assets.config.project import load_project
 from dataproc_assets.config.yaml import ConfigError
-from dataproc_assets_tests.config.conf import change, copy_conf
+from dataproc_assets_tests.config.conf import change
 
 KEY = "0123456789abcdef" * 4
-
-
-@pytest.fixture
-def conf(tmp_path):
-    return copy_conf(tmp_path)
 
 
 def test_no_key_is_shipped_and_a_team_names_its_own(conf):
