@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataproc_assets.storage.crawl import FILE_SCHEMA
 from dataproc_assets.transforms.inventory import COLUMNS, hold_removals, inventory_rows
 
 KEY = pl.format("x/{}", pl.col("name").str.extract(r"^([0-9]+)\."))
@@ -18,15 +19,7 @@ def files(*items, modified: int = 1, version: str = "v") -> pl.DataFrame:
     """Files as (name, uri, offset)."""
     return pl.DataFrame(
         [(name, uri, offset, 5, 5, version, day(modified)) for name, uri, offset in items],
-        schema={
-            "name": pl.String,
-            "uri": pl.String,
-            "offset": pl.Int64,
-            "length": pl.Int64,
-            "size": pl.Int64,
-            "version": pl.String,
-            "modified": pl.Datetime("us", "UTC"),
-        },
+        schema=FILE_SCHEMA,
         orient="row",
     )
 

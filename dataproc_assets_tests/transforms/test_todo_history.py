@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from dataproc_assets.storage.crawl import FILE_SCHEMA
 from dataproc_assets.storage.key_parts import split
 from dataproc_assets.storage.parquet import from_parquet
 from dataproc_assets.storage.units import cut_units
@@ -19,17 +20,6 @@ NUMBERS = st.integers(0, 5)
 VERSIONS = st.sampled_from(["5-1", "5-2", "6-1"])
 WHAT = ["image_key", "version", "metrics"]
 KEY = pl.format("x/{}", pl.col("name").str.extract(r"^([0-9]+)\."))
-FILES = pl.Schema(
-    {
-        "name": pl.String,
-        "uri": pl.String,
-        "offset": pl.Int64,
-        "length": pl.Int64,
-        "size": pl.Int64,
-        "version": pl.String,
-        "modified": pl.Datetime("us", "UTC"),
-    }
-)
 DONE = pl.Schema({"image_key": pl.String, "version": pl.String, "status": pl.String})
 
 
@@ -43,7 +33,9 @@ class History(RuleBasedStateMachine):
         self.dropped: set[int] = set()
         self.parts: dict[str, dict[str, pl.DataFrame]] = {}
         self.done: set[tuple[str, str, str]] = set()
-        self.inventory = hold_removals(inventory_rows(FILES.to_frame(), KEY)[0], None, 1.0).rows
+        self.inventory = hold_removals(
+            inventory_rows(FILE_SCHEMA.to_frame(), KEY)[0], None, 1.0
+        ).rows
 
     @rule(images=st.dictionaries(NUMBERS, VERSIONS, max_size=4))
     def drop(self, images: dict[int, str]) -> None:
@@ -122,7 +114,7 @@ class History(RuleBasedStateMachine):
             (f"{n}.webp", f"/{(n + self.tars) % 3}.tar", 512 * self.tars * n, 5, 5, version, None)
             for n, version in ((n, self.bucket[n]) for n in numbers)
         ]
-        rows, _ = inventory_rows(pl.DataFrame(files, schema=FILES, orient="row"), KEY)
+        rows, _ = inventory_rows(pl.DataFrame(files, schema=FILE_SCHEMA, orient="row"), KEY)
         self.inventory = hold_removals(rows, self.inventory, 1.0, complete=complete).rows
 
     def _eligible(self) -> set[tuple[str, str, str]]:
