@@ -24,13 +24,7 @@ IDS = ("image_id", "representative", "members")
 @pytest.fixture
 def other(world: World) -> World:
     """A world whose release is not published yet, and asks for every rating."""
-
-    def edit(conf: dict) -> None:
-        conf["name"] = "other"
-        conf["select"]["ratings"] = ["general", "sensitive", "questionable", "explicit"]
-
-    world.change("releases/demo.yaml", edit)
-    (world.conf / "releases/demo.yaml").rename(world.conf / "releases/other.yaml")
+    world.ask_for_other()
     return world
 
 

@@ -59,7 +59,7 @@ def test_other_content_under_a_published_name_is_refused(world: World):
 
 
 def test_a_release_may_ask_for_a_score_of_the_representative(world: World):
-    _rename_release(world)
+    world.ask_for_other()
     lake = world.lake
     scores = {
         row["image_key"]: row[f"{source}__clip_score"]
@@ -83,7 +83,7 @@ def test_a_release_may_ask_for_a_score_of_the_representative(world: World):
 @pytest.mark.parametrize("key", [AI, OPT_OUT, BANNED_WORD])
 def test_a_sanitized_table_that_keeps_a_forbidden_image_is_refused(world: World, key: str):
     """The release finds what is unsafe by itself: nothing becomes visible."""
-    _rename_release(world)
+    world.ask_for_other()
     image = pl.col("image_id") == _image_id(world, key)
     kept = {"keep": pl.col("keep") | image}
     tamper(world.lake, "sanitized", RECIPE, lambda rows: rows.with_columns(**kept))
@@ -97,14 +97,14 @@ def test_a_sanitized_table_that_keeps_a_forbidden_image_is_refused(world: World,
 
 def test_the_release_refuses_what_only_now_became_forbidden(world: World):
     """Opted out after `sanitized` was made, whose table says keep: it is not believed."""
-    _rename_release(world)
+    world.ask_for_other()
     world.change("safety.yaml", lambda conf: conf["opt_out"]["artists"].append("Ada"))
     result = world.make("release", partition="other")
     assert cause(result)[0] == "ForbiddenImageError"
 
 
 def test_a_release_of_nothing_says_so_and_names_its_file(world: World):
-    _rename_release(world)
+    world.ask_for_other()
     world.change("releases/other.yaml", lambda conf: conf["select"].update(year_min=2025))
     result = world.make("release", partition="other")
     name, message = cause(result)
@@ -130,17 +130,6 @@ def test_a_vae_that_is_another_one_fails_before_a_worker_starts(world: World):
     name, message = cause(world.make("latents", partition="demo"))
     assert name == "WeightsError"
     assert "conf/vaes/demo.yaml:" in message and "expected 0000" in message
-
-
-def _rename_release(world: World) -> None:
-    """A release `other` in place of the published one, of every rating."""
-
-    def edit(conf: dict) -> None:
-        conf["name"] = "other"
-        conf["select"]["ratings"] = ["general", "sensitive", "questionable", "explicit"]
-
-    world.change("releases/demo.yaml", edit)
-    (world.conf / "releases/demo.yaml").rename(world.conf / "releases/other.yaml")
 
 
 def _image_id(world: World, key: str) -> str:

@@ -104,6 +104,16 @@ class World:
         path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
         self._lake = self._definitions = None
 
+    def ask_for_other(self) -> None:
+        """A release `other` in place of `demo`, and of every rating, which is not published."""
+
+        def edit(conf: dict[str, Any]) -> None:
+            conf["name"] = "other"
+            conf["select"]["ratings"] = ["general", "sensitive", "questionable", "explicit"]
+
+        self.change("releases/demo.yaml", edit)
+        (self.conf / "releases/demo.yaml").rename(self.conf / "releases/other.yaml")
+
     def put(self, path: str, data: bytes) -> None:
         """A file of the crawl."""
         target = self.bucket / path

@@ -1,7 +1,7 @@
 """What each reader of a release does once some of its images are revoked, and after a purge."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -198,18 +198,22 @@ def test_push_refuses(store, gone, hub):
     assert json.loads(sent.files["manifest.json"])["name"] == "small.1"
 
 
-def test_one_that_is_forged_is_refused_by_every_reader(store, gone, tmp_path, hub):
-    bring(store, tmp_path / "out")
-    forge(store, gone)
-    for reader in (
+def readers(store: ObjectStore, hub: Hub) -> list[Callable[[], object]]:
+    """All that reads a release."""
+    return [
         lambda: read_train(store, "small"),
         lambda: LatentBatches(store.url, "small", batch_size=1).samples,
         lambda: list(faults(store, published(store))),
         lambda: plan_fetch(store, "small"),
         lambda: plan_unpack(store, "small"),
         lambda: push(store, "small", "ada/small", token=TOKEN, endpoint=hub.url),
-        lambda: clear(store),
-    ):
+    ]
+
+
+def test_one_that_is_forged_is_refused_by_every_reader(store, gone, tmp_path, hub):
+    bring(store, tmp_path / "out")
+    forge(store, gone)
+    for reader in (*readers(store, hub), lambda: clear(store)):
         with pytest.raises(RevocationError, match=r"which neither conf/takedown\.yaml nor"):
             reader()
     assert hub.repos == {}
@@ -234,14 +238,7 @@ def test_one_that_is_changed_is_refused_by_every_reader(store, gone, tmp_path, h
     revoke_rows(store, gone)
     (path,) = store.list(revocations_path())["path"]
     store.put(path, store.get(path).replace(DATE.encode(), b"2020-01-01"))
-    for reader in (
-        lambda: read_train(store, "small"),
-        lambda: LatentBatches(store.url, "small", batch_size=1).samples,
-        lambda: list(faults(store, published(store))),
-        lambda: plan_fetch(store, "small"),
-        lambda: plan_unpack(store, "small"),
-        lambda: push(store, "small", "ada/small", token=TOKEN, endpoint=hub.url),
-    ):
+    for reader in readers(store, hub):
         with pytest.raises(RevocationError, match=f"{path} is not a revocation as it was signed"):
             reader()
 
