@@ -11,27 +11,29 @@ from dataproc_assets.transforms.draws import draw, hash64
 from dataproc_assets.transforms.units import Units, Words
 
 
-def dropped_out(prompts: Units, names: pl.Series, words: Words, recipe: RecipeConfig) -> Units:
+def dropped_out(prompts: Units, names: pl.DataFrame, words: Words, recipe: RecipeConfig) -> Units:
     """The units that stay; those of prompts that no rule drew are untouched.
 
     A rule's limit counts all tags of the prompt; protected ones are the first to stay, and stay
-    even over the limit. `names` are the prompts' own, on which the draws depend.
+    even over the limit. `names` are the prompts' image_id and variant, on which the draws depend.
     """
     if not recipe.dropout:
         return prompts
-    named = names.to_frame("name")
+    named = names.select(
+        pl.concat_str("image_id", pl.col("variant").cast(pl.String), separator="/").alias("name")
+    )
     which = named.select(draw(recipe.seed, pl.col("name"), pl.lit("dropout")))["name"].to_numpy()
     bounds = np.array(list(accumulate(rule.share for rule in recipe.dropout)))
     rule = np.searchsorted(bounds, which, side="right")
-    prompt = prompts.prompt
-    tags = np.array([group.kind == "tags" for group in recipe.groups])
-    hit = np.flatnonzero(tags[prompts.rank] & (rule < len(bounds))[prompt])
+    tags = prompts.each(np.array([group.kind == "tags" for group in recipe.groups]))
+    prompt = np.repeat(np.arange(len(names)), np.diff(prompts.offsets))
+    hit = np.flatnonzero(tags & (rule < len(bounds))[prompt])
     owner, word = prompt[hit], prompts.word[hit]
     own = named.select(hash64(recipe.seed, pl.col("name")))["name"].to_numpy()
     # prompt, protection and draw in one number; a stable sort, in case two draws are one
     lot = _mixed(own[owner] ^ words.hashes[word]) >> np.uint64(25)
-    protected = np.array([group.protected for group in recipe.groups])
-    free = ~(words.is_protected[word] | protected[prompts.rank[hit]])
+    protected = prompts.each(np.array([group.protected for group in recipe.groups]))
+    free = ~(words.is_protected[word] | protected[hit])
     key = (owner.astype(np.uint64) << np.uint64(40)) | (free.astype(np.uint64) << np.uint64(39))
     order = np.argsort(key | lot, kind="stable")
     sizes = np.bincount(owner, minlength=len(names))

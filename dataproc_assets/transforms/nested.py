@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -70,13 +71,20 @@ def pick(texts: pl.Series, index: NDArray) -> pl.Series:
 _VIEW = np.dtype(np.complex128)  # of 16 bytes, the fastest to gather
 
 
-def pick_joined(texts: pl.Series, index: NDArray, offsets: NDArray[np.int64]) -> pl.Series:
-    """For each list of indices, its texts as one: they lie side by side once they are taken."""
-    flat = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    taken = flat.take(pa.array(index))
+def pick_joined(texts: pa.Array, index: NDArray, offsets: NDArray[np.int64]) -> pl.Series:
+    """For each list of indices, its texts as one: they lie side by side once they are taken.
+
+    `texts` is a large_string array, as `laid_out` makes it once for many calls.
+    """
+    taken = pc.take(texts, pa.array(index), boundscheck=False)
     bounds = np.frombuffer(taken.buffers()[1], np.int64)[taken.offset :][offsets]
     buffers = [None, pa.py_buffer(np.ascontiguousarray(bounds)), taken.buffers()[2]]
-    return _series(texts.name, pa.Array.from_buffers(taken.type, len(offsets) - 1, buffers))
+    return _series("", pa.Array.from_buffers(taken.type, len(offsets) - 1, buffers))
+
+
+def laid_out(texts: pl.Series) -> pa.Array:
+    """The texts one behind the other in memory (Arrow's large_string)."""
+    return texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _series(name: str, array: pa.Array) -> pl.Series:

@@ -3,13 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from dataproc_assets.config.recipes import RecipeConfig
 from dataproc_assets.transforms.assemble import CUT, PART, Pieces, assembled, cut_off, pieces
-from dataproc_assets.transforms.budget import Marks, mark_tokens, spend
+from dataproc_assets.transforms.budget import Costs, costs, spend
 from dataproc_assets.transforms.dropout import dropped_out
-from dataproc_assets.transforms.units import Count, Said, said_by, units
+from dataproc_assets.transforms.units import CELLS, Count, Said, said_by, units
 
 PROMPT_SCHEMA = pl.Schema(
     {
@@ -53,29 +54,39 @@ def prompts(images: pl.DataFrame, recipe: RecipeConfig, count: Count, as_of: dat
     if rows.is_empty():
         return PROMPT_SCHEMA.to_frame()
     said = said_by(rows, recipe, count, as_of)
-    texts, marks = pieces(said.words, recipe), mark_tokens(recipe, count)
-    starts = range(0, rows.height, SLICE)
+    texts, cost = pieces(said.words, recipe), costs(said.words, recipe, count)
+    size = min(SLICE, CELLS // len(recipe.groups))
+    starts = range(0, rows.height, size)
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        parts = pool.map(lambda start: _slice(rows, start, said, texts, recipe, marks), starts)
+        parts = pool.map(
+            lambda start: _slice(rows.slice(start, size), start, said, texts, recipe, cost), starts
+        )
         return pl.concat(list(parts))
 
 
 def _slice(
-    rows: pl.DataFrame, start: int, said: Said, texts: Pieces, recipe: RecipeConfig, marks: Marks
+    images: pl.DataFrame,
+    start: int,
+    said: Said,
+    texts: Pieces,
+    recipe: RecipeConfig,
+    cost: Costs | None,
 ) -> pl.DataFrame:
-    """The prompts of SLICE images from `start` on."""
-    images = rows.slice(start, SLICE)
-    variants = pl.int_ranges(0, pl.lit(recipe.variants), dtype=pl.Int32).alias("variant")
-    names = images.select("image_id", "caption", variants).explode("variant")
-    name = pl.concat_str("image_id", pl.col("variant").cast(pl.String), separator="/")
+    """The prompts of some images, of which the first is number `start` of `said`."""
+    names = _numbered(images[["image_id", "caption"]], recipe.variants)
     every = units(said, start, start + images.height, recipe).repeated(recipe.variants)
-    chosen = dropped_out(every, names.select(name).to_series(), said.words, recipe)
-    fits, tokens = spend(chosen, said.words, recipe, marks)
+    chosen = dropped_out(every, names, said.words, recipe)
+    fits, tokens = spend(chosen, cost, recipe)
     made = assembled(chosen.only(fits), texts, said.words, recipe)
-    spent = pl.Series("tokens", tokens, dtype=pl.Int32)
-    return names.with_columns(
-        made["prompt"],
-        made["groups"],
-        spent if recipe.token_budget is not None else pl.lit(None, pl.Int32).alias("tokens"),
-        cut_off(chosen, fits, said.words, recipe),
-    ).select(PROMPT_SCHEMA.names())
+    cut = cut_off(chosen, fits, said.words, recipe)
+    spent = pl.Series("tokens", [None] * len(names) if tokens is None else tokens, pl.Int32)
+    # without expressions: these are worked out by threads that all slices share
+    return names.hstack([*made, spent, cut])[PROMPT_SCHEMA.names()]
+
+
+def _numbered(images: pl.DataFrame, variants: int) -> pl.DataFrame:
+    """Each image as many times as it has prompts, which are its `variant` Int32."""
+    numbers = np.tile(np.arange(variants, dtype=np.int32), images.height)
+    if variants > 1:
+        images = images[np.repeat(np.arange(images.height), variants)]
+    return images.hstack([pl.Series("variant", numbers)])

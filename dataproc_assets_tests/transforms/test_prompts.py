@@ -131,6 +131,12 @@ def test_a_tag_cannot_forge_the_marks_at_which_trainers_cut():
     assert row["prompt"] == "cc dd ||| a b, one two, ,,,, x y ||| safe"
 
 
+def test_a_tag_without_name_or_category_says_nothing():
+    one, other, smile = tag_list("1girl", "hat", "smile")
+    tags = [{**one, "tag": None}, {**other, "category": None}, smile]
+    assert made(ANIMAGINE, {"image_id": "i", "tags": tags}).row(0, named=True)["prompt"] == "smile"
+
+
 def test_an_image_that_says_nothing_has_an_empty_prompt():
     row = made(ANIMAGINE, {"image_id": "i"}).row(0, named=True)
     assert (row["prompt"], row["groups"], row["tokens"], row["cut"]) == ("", [], 0, [])
