@@ -89,7 +89,7 @@ def test_every_command_has_help():
     assert sorted(cli.commands) == [*names, "takedown", "unpack", "upload", "weights", "what-if"]
     groups = {
         "release": ["comfyui", "fetch", "list", "push", "verify", "versions"],
-        "takedown": ["add", "apply", "key", "list", "receipt"],
+        "takedown": ["add", "apply", "crawl", "key", "list", "receipt"],
         "weights": ["check", "fetch", "list"],
     }
     commands = list(cli.commands.values())

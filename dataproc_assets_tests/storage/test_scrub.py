@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 
 import numpy as np
 import polars as pl
@@ -44,7 +45,8 @@ def test_a_part_loses_the_rows_and_stays_done(store):
     assert scrub(store, "pixiv/1_p0") == [PART]
     assert keys(store, PART) == ["pixiv/2_p0"]
     about = json.loads(store.get(done_path(PART)))
-    assert about.pop("digest") and about.pop("bytes")
+    assert about.pop("digest") and about.pop("bytes") == len(store.get(PART))
+    assert about.pop("sha256") == sha256(store.get(PART)).hexdigest()
     assert about == {
         "seconds": {"read": 1.5},
         "rows": 1,
