@@ -53,6 +53,7 @@ def s3_server(folder: Path, port: int | None = None) -> Iterator[dict[str, str]]
     s3 = port or free
     command = [
         *(weed, "mini", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        "-volume.max=2000",  # by default as many as the disk has room for, were they all full
         *("-master.telemetry=false", "-admin.ui=false", "-webdav=false"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={config}"),
         *(f"-s3.port={s3}", f"-master.port={master}", f"-filer.port={filer}"),
