@@ -82,6 +82,11 @@ def pick_joined(texts: pa.Array, index: NDArray, offsets: NDArray[np.int64]) -> 
     return _series("", pa.Array.from_buffers(taken.type, len(offsets) - 1, buffers))
 
 
+def compact(texts: pl.Series) -> pl.Series:
+    """The texts in one buffer: what was picked of others refers to all of their buffers."""
+    return _series(texts.name, laid_out(texts))
+
+
 def laid_out(texts: pl.Series) -> pa.Array:
     """The texts one behind the other in memory (Arrow's large_string)."""
     return texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -103,24 +108,25 @@ def encode(texts: pl.Series) -> Encoded:
 
 def number(texts: pl.Series) -> Encoded:
     """Number texts, in no order of any meaning: one that differs from time to time."""
+    known = texts.drop_nulls()
     # categories of its own: they end with it, and no other thread waits for them
-    coded = _categorical(texts, pl.Categories.random())
-    different = coded.unique().drop_nulls()
-    table = pl.DataFrame({"text": different.cast(pl.String), "code": different.to_physical()})
-    codes = coded.to_physical()
-    if texts.null_count():
-        codes = codes.fill_null(table.height)
-    return Encoded(table.sort("code")["text"], codes.to_numpy())
+    codes = _codes(known, pl.Categories.random())
+    place = np.zeros(int(codes.max()) + 1 if len(codes) else 0, np.uint32)
+    place[codes] = np.arange(len(codes), dtype=np.uint32)
+    if len(known) < len(texts):
+        every = np.full(len(texts), len(place), np.uint32)
+        every[texts.is_not_null().to_numpy()] = codes
+        codes = every
+    return Encoded(compact(pick(known, place)), codes)
 
 
 _PIECE = 1 << 20  # texts that one thread numbers at a time
 
 
-def _categorical(texts: pl.Series, categories: pl.Categories) -> pl.Series:
+def _codes(texts: pl.Series, categories: pl.Categories) -> NDArray[np.uint32]:
     """The texts as categories; a cast takes one thread, so that many are cast in pieces."""
-    kind = pl.Categorical(categories)
-    pieces = [texts.slice(start, _PIECE) for start in range(0, len(texts), _PIECE)]
-    if len(pieces) < 2:
-        return texts.cast(kind)
+    kind, starts = pl.Categorical(categories), range(0, max(len(texts), 1), _PIECE)
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        return pl.concat(list(pool.map(lambda piece: piece.cast(kind), pieces)), rechunk=True)
+        pieces = list(pool.map(lambda start: texts.slice(start, _PIECE).cast(kind), starts))
+    # all of them at once, for categories of which no series is left begin anew
+    return np.concatenate([piece.to_physical().to_numpy() for piece in pieces])

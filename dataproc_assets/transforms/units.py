@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dataproc_assets.config.recipes import RecipeConfig
 from dataproc_assets.transforms.draws import hash64
 from dataproc_assets.transforms.integers import ranges
-from dataproc_assets.transforms.nested import Encoded, flatten, laid_out, number, offsets_of
+from dataproc_assets.transforms.nested import Encoded, compact, flatten, number, offsets_of
 from dataproc_assets.transforms.words import (
     category_rank,
     counted,
@@ -219,6 +219,4 @@ def _words(
         spelt = table.select(counted(pl.col("text"), recipe)).to_series()
         tokens[spelt.is_not_null().to_numpy()] = count(spelt.drop_nulls().to_list())
     hashes = table.select(hash64(recipe.seed, pl.col("text").fill_null(""))).to_series().to_numpy()
-    # one buffer: what is taken of many refers to all of them
-    placed = pl.Series("text", laid_out(texts.fill_null("")), pl.String)
-    return Words(placed, tokens, hashes, is_protected)
+    return Words(compact(texts.fill_null("")), tokens, hashes, is_protected)
