@@ -1,7 +1,3 @@
-import os
-import signal
-import threading
-import time
 from pathlib import Path
 
 import polars as pl
@@ -9,14 +5,11 @@ import pytest
 
 from dataproc_assets.jobs.read import ReadError
 from dataproc_assets.models.draw import from_file
-from dataproc_assets.runners import Job, JobFailed
-from dataproc_assets.runners.local import LocalRunner
-from dataproc_assets.storage.layout import done_path, drawn_path, losses_path, trained_path
+from dataproc_assets.storage.layout import drawn_path, losses_path, trained_path
 from dataproc_assets.storage.objects import ObjectStore
 from dataproc_assets.storage.parquet import from_parquet
-from dataproc_assets_tests.denoisers import Training, made_samples, small_config, workers
+from dataproc_assets_tests.denoisers import Training, made_samples, small_config
 from dataproc_assets_tests.jobs.encoding import drawn_vae
-from dataproc_assets_tests.jobs.here import runner_config
 
 
 @pytest.fixture(scope="module")
@@ -108,41 +101,3 @@ def test_a_latent_that_is_gone_ends_the_job_and_leaves_no_mark(training, work):
     with pytest.raises(ReadError, match="missing"):
         training.run(work)
     assert training.store.list(training.folder).is_empty()
-
-
-def job(training: Training) -> Job:
-    module = "dataproc_assets.jobs.train_denoiser"
-    return Job(module, training.job_config(), training.units, "denoiser-small")
-
-
-@pytest.mark.slow
-def test_a_killed_training_goes_on_with_the_folds_that_are_left(training, vae, tmp_path):
-    """Killed by the system between two folds; run again it gives what an undisturbed run gives."""
-    calm = ObjectStore(str(tmp_path / "calm"))
-    undisturbed = Training(calm, vae, replaced(training), made_samples(calm))
-    LocalRunner(runner_config()).run(job(undisturbed))
-    hasty = Training(training.store, vae, replaced(training), made_samples(training.store))
-    marks = [done_path(losses_path(hasty.folder, unit)) for unit in hasty.names]
-    failed: list[Exception] = []
-
-    def run() -> None:
-        try:
-            LocalRunner(runner_config()).run(job(hasty))
-        except JobFailed as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    while thread.is_alive() and not any(hasty.store.exists(mark) for mark in marks):
-        time.sleep(0.01)
-    for process in workers():
-        os.kill(process, signal.SIGKILL)
-    thread.join()
-    assert failed and sum(hasty.store.exists(mark) for mark in marks) in (1, 2)
-    LocalRunner(runner_config()).run(job(hasty))
-    assert hasty.files() == undisturbed.files()
-
-
-def replaced(training: Training):
-    """A longer training, so that there is a time to kill it in."""
-    return training.config.model_copy(update={"steps": 150})

@@ -56,6 +56,16 @@ def test_the_folder_is_whole_and_holds_what_the_folds_gave(training):
     assert b"**Learned from:** 18 images" in read["README.md"]
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_prompts_prove_something_where_they_tell_what_is_drawn(tmp_path, vae, told):
+    store = ObjectStore(str(tmp_path / "store"))
+    training = Training(store, vae, small_config(steps=60), made_samples(store, told=told))
+    training.run(tmp_path / "work")
+    counts = training.publish().counts
+    assert (counts["over_shuffled"]["z"] > training.config.z_min) == told
+    assert (counts["p"] <= 0.05) == told
+
+
 def test_again_is_the_same_bytes(training):
     first = training.publish()
     before = tree(training)
