@@ -20,13 +20,11 @@ from dataproc_assets_tests.s3 import s3_server
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 LATER = datetime.now(UTC) + timedelta(days=1)
 KILLS = [
-    "making artstation: clip",
     "danbooru: .* of .* images",
     "making gelbooru: todo, metrics_merged",
     "making dedup_cross",
     "making animagine4: prompts",
     "making demo: latents",
-    "making gallery",
 ]
 
 
