@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -33,7 +34,8 @@ from dataproc_assets.storage.scored import part_figures
 from dataproc_assets.takedown.entries import to_entries
 from dataproc_assets.takedown.snapshot import snapshot
 from dataproc_assets.takedown.spread import enter_all
-from dataproc_assets_tests.defs.world import TWIN, World
+from dataproc_assets_tests.defs.posts import TWIN
+from dataproc_assets_tests.defs.world import World
 
 
 def grow_parts(lake: Lake, copies: int, images: int) -> None:
@@ -48,10 +50,20 @@ def grow_parts(lake: Lake, copies: int, images: int) -> None:
             for number, part in enumerate(batches(rows, copies, images)):
                 name = f"{number:016x}"
                 new = layout.part_path(metric, lake.parts.fingerprint(metric), source, name)
-                data = to_parquet(part)
+                data = to_parquet(part := varied(part, number))
                 lake.store.put(new, data)
                 mark = json.dumps(part_figures(part, data))
                 lake.store.put(layout.done_path(new), mark.encode())
+
+
+def varied(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Rows with other numbers in what are arrays: copies would take next to no space on disk."""
+    rng = np.random.default_rng(seed)
+    arrays = {name: kind for name, kind in rows.schema.items() if isinstance(kind, pl.Array)}
+    return rows.with_columns(
+        pl.Series(name, rng.integers(0, 256, (rows.height, *kind.shape))).cast(kind)
+        for name, kind in arrays.items()
+    )
 
 
 def read_parts(lake: Lake, metrics: list[str], keys: set[str]) -> int:
