@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -152,8 +153,11 @@ def test_a_hub_that_is_away_is_said(cache, monkeypatch):
         free.bind(("127.0.0.1", 0))
         template = f"http://127.0.0.1:{free.getsockname()[1]}/{{repo_id}}/{{revision}}/{{filename}}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
     with pytest.raises(FetchError, match="the hub cannot be reached: ConnectError"):
         client.fetch(file())
+    assert len(waits) > 2 and waits == sorted(waits)  # it was asked again, later each time
 
 
 def test_a_file_that_came_broken_is_no_file(hub: Hub):
