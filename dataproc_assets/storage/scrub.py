@@ -59,7 +59,9 @@ def scrub_scores(store: ObjectStore, source: str, taken: Taken, entries: str) ->
     found = [path for path in fresh if path.startswith(f"{DISTANCES}/")]
     distances = [path for path in found if _scrub_pairs(store, path, taken)]
     if fresh:
-        touched = pl.Series([*parts, *distances], dtype=pl.String).implode()
+        # whoever writes one of these again as it was gives it the version that it had
+        gone = [*parts, *(f"{path}{KEYS}" for path in segments), *distances]
+        touched = pl.Series(gone, dtype=pl.String).implode()
         clean = files.filter(~pl.col("path").is_in(touched))
         rows = clean.select(pl.lit(entries).alias("entries"), "path", "version")
         store.put(scrubbed_path(source), to_parquet(rows))

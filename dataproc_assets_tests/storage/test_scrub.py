@@ -118,6 +118,15 @@ def test_what_was_searched_is_not_read_again_for_the_same_entries(store):
     assert scrub(store, "pixiv/1_p0", "pixiv/3_p0") == [other]
 
 
+def test_a_segment_that_is_written_again_as_it_was_goes_again(store):
+    folder = segments_path("clip", "f" * 16, "pixiv")
+    row = {"image_key": "pixiv/1_p0", "version": "1", "part": "p", "part_version": "1"}
+    for _ in range(2):  # the second time by a search that had begun before
+        write_segment(store, folder, pl.DataFrame([row]), np.ones((1, 4), np.int16))
+        assert len(scrub(store, "pixiv/1_p0")) == 1
+        assert segment_names(store, folder) == []
+
+
 def test_what_is_no_list_of_what_was_searched_is_none(store):
     put_part(store, PART, ("pixiv/1_p0", "ok", None))
     store.put(scrubbed_path("pixiv"), b"no table")
