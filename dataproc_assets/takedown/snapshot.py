@@ -127,6 +127,9 @@ def _mark(path: str) -> str:
 def _mark_and_part(store: ObjectStore, mark: str, part: str, size: int) -> dict[str, str]:
     """The digests of a done mark and of its part, which is read where the mark does not tell it."""
     data = store.get(mark)
-    about = json.loads(data)
-    digest = about.get("sha256") if about.get("bytes") == size else None
+    try:
+        about = json.loads(data)
+        digest = about.get("sha256") if about.get("bytes") == size else None
+    except (ValueError, AttributeError):  # it was changed, and is an artefact all the same
+        digest = None
     return {mark: bytes_digest(data), part: digest or object_sha256(store, part, size)}

@@ -89,8 +89,10 @@ def test_digests_that_others_name_are_not_read_again(store):
     table = write_table(store, "stages/a/b", pl.DataFrame({"k": ["x", "y"]}), key="k", buckets=2)
     part, unmarked = "units/metrics/m/f/pixiv/u1.m.parquet", "units/metrics/m/f/pixiv/u2.m.parquet"
     frame = pl.DataFrame({"image_key": ["x"], "status": ["ok"], "error": [None]})
-    for path in (part, unmarked):
+    odd = "units/metrics/m/f/pixiv/u3.m.parquet"
+    for path in (part, unmarked, odd):
         store.put(path, to_parquet(frame))
+    store.put(done_path(odd), b"no mark")
     store.put(done_path(part), json.dumps(part_figures(frame, store.get(part))).encode())
     store.put(done_path(unmarked), b"{}")
     store.put("stages/c/d/manifest.json", b"no manifest")
