@@ -157,11 +157,12 @@ def crawl(as_json: bool) -> None:
     """
     import json
 
+    from dataproc_assets.storage.ranges import UnorderedError
     from dataproc_assets.takedown.crawled import crawl_lines, still_crawled
 
     try:
         rows = still_crawled(the_lake(), lambda line: click.echo(line, err=True))
-    except (ConnectionError, FileNotFoundError) as error:
+    except (ConnectionError, UnorderedError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(json.dumps(rows.to_dicts(), ensure_ascii=False, indent=1))

@@ -32,7 +32,7 @@ def still_crawled(lake: Lake, say: Callable[[str], None]) -> pl.DataFrame:
     Everything is listed anew and every shard walked, since what the lake keeps of them has
     forgotten these names.
 
-    Raises ConnectionError where a crawl cannot be read.
+    Raises ConnectionError where a crawl cannot be read, and UnorderedError as its listing does.
     """
     found = [STILL.to_frame()]
     if has_takedowns(lake):

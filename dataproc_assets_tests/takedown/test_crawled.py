@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,12 @@ def test_whole_files_alone_are_printed_for_other_programs(world: World, monkeypa
     assert "2 files, and 3 parts of 2 others: 2 images" in done.stderr
     rows = json.loads(CliRunner().invoke(cli, ["takedown", "crawl", "--json"]).stdout)
     assert len(rows) == 5 and set(rows[0]) == set(STILL)
+
+
+def test_a_crawl_that_cannot_be_read_is_named(world: World, monkeypatch):
+    monkeypatch.setenv("DATAPROC_CONF", str(world.conf))
+    enter_all(world.lake, to_entries([("key", TWIN[0], "2026-01-02", "")], only=False))
+    shutil.rmtree(world.bucket)
+    done = CliRunner().invoke(cli, ["takedown", "crawl"])
+    assert done.exit_code == 1 and done.stdout == ""
+    assert f"Error: {world.bucket}: there is no such folder" in done.stderr
